@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import compliance.dossier.dossier_tables
 import compliance.duty_tables  # noqa: F401  # so that the registers of this floor are known too
 from compliance.seal.checkpoint import held_checkpoints
-from epcis.fsck import forgiving_store, told
+from epcis.fsck import checked_part, forgiving_store
 from epcis.fsck import fsck as check_memory
 from epcis.ledger.place import to_nobody
 from verification.fmd.check_packs import check_packs
@@ -43,4 +43,4 @@ def fsck(
     held = held_checkpoints(store, keys_folder) if keys_folder is not None else []
     yield from check_memory(store, now=now, rebuild=rebuild, held=held, progress=progress)
     with forgiving_store(store) as read:
-        yield from told("packs", partial(check_packs, read, progress or to_nobody))
+        yield from checked_part("packs", partial(check_packs, read, progress or to_nobody))

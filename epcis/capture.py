@@ -101,12 +101,12 @@ class ReadingNotes:
         """The column `document.findings`; None where there is nothing to say."""
         if not self.refused and not self.findings:
             return None
-        said = {
+        fields = {
             "refused": self.refused,
             "unread": self.refused_unread,
             "findings": [finding.as_dict() for finding in self.findings],
         }
-        return squeeze(orjson.dumps(said))
+        return squeeze(orjson.dumps(fields))
 
     @classmethod
     def unpacked(cls, column: bytes | None) -> ReadingNotes:
@@ -117,9 +117,9 @@ class ReadingNotes:
         """
         if column is None:
             return cls(0, 0, ())
-        said = orjson.loads(unsqueeze(column))
-        found = tuple(Finding.from_dict(one) for one in said["findings"])
-        return cls(said["refused"], said["unread"], found)
+        fields = orjson.loads(unsqueeze(column))
+        found = tuple(Finding.from_dict(one) for one in fields["findings"])
+        return cls(fields["refused"], fields["unread"], found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class _Capture:
         with self.store.read() as snapshot:
             known = self._known(snapshot)
         if known:
-            return self._told_again(known)
+            return self._answered_again(known)
         reader = self._reader()
         rules = RuleCheck(reader, rules=CAPTURE_RULES)
         sealed = self._sealed(reader, rules)
@@ -249,7 +249,7 @@ class _Capture:
                 self.terms.beside(tx, receipt)
             return receipt
 
-    def _told_again(self, known: Receipt) -> Receipt:
+    def _answered_again(self, known: Receipt) -> Receipt:
         """A known document needs no act, unless the caller has something to write."""
         if self.terms.beside:
             with self.store.write(self.terms.now) as tx:
@@ -330,8 +330,8 @@ class _Capture:
             findings=findings,
             event_ids=tuple(self.event_ids),
         )
-        told = receipt.new + receipt.duplicates + receipt.refused
-        assert told == receipt.events, "every event seen is stored, known or refused"
+        counted = receipt.new + receipt.duplicates + receipt.refused
+        assert counted == receipt.events, "every event seen is stored, known or refused"
         return receipt
 
     def _begin_document(self, tx: Transaction) -> int:
@@ -379,7 +379,7 @@ class _Capture:
         }
         driver = RawDriver(tx)
         driver.run(_END, (*(document[name] for name in _ENDED), number))
-        said = DocumentData(
+        document_data = DocumentData(
             **document,
             sha256=self.received.digest,
             size_bytes=self.received.size_bytes,
@@ -389,7 +389,12 @@ class _Capture:
             places=taken.places.digest(),
         )
         driver.run(_LEFT, (number, microseconds(tx.now)))
-        tx.log(LeafKind.DOCUMENT, said.public(), said.confidential(), subject=said.sha256)
+        tx.log(
+            LeafKind.DOCUMENT,
+            document_data.public(),
+            document_data.confidential(),
+            subject=document_data.sha256,
+        )
         tell_master_data(tx, header, number)
 
     def _tell_conflicts(self, taken: Taken) -> None:

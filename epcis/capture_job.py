@@ -208,7 +208,7 @@ def job(snapshot: Snapshot, job_id: str, *, caller: str | None) -> Job | None:
     if caller is not None:
         statement = statement.where(capture_job.c.caller == caller)
     row = snapshot.connection.execute(statement).mappings().first()
-    return None if row is None else _told(row)
+    return None if row is None else _job_of(row)
 
 
 def jobs(
@@ -224,10 +224,10 @@ def jobs(
         statement = statement.where(
             (table.created < created) | ((table.created == created) & (table.id < last))
         )
-    return [_told(row) for row in snapshot.connection.execute(statement).mappings()]
+    return [_job_of(row) for row in snapshot.connection.execute(statement).mappings()]
 
 
-def _told(row: RowMapping) -> Job:
+def _job_of(row: RowMapping) -> Job:
     outcome = orjson.loads(unsqueeze(row["errors"])) if row["errors"] else {}
     return Job(
         row["id"],

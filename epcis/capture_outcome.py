@@ -77,19 +77,19 @@ class CaptureOutcome:
     @classmethod
     def of_receipt(cls, receipt: Receipt) -> CaptureOutcome:
         """The document was captured, now or before."""
-        told = [one.as_dict() for one in receipt.findings if is_acceptable([one])]
-        return cls(_problems(_errors(receipt.findings)), counts(receipt), told, is_stored=True)
+        findings = [one.as_dict() for one in receipt.findings if is_acceptable([one])]
+        return cls(_problems(_errors(receipt.findings)), counts(receipt), findings, is_stored=True)
 
     @classmethod
     def of_refusal(cls, findings: Sequence[Finding], events_seen: int) -> CaptureOutcome:
         """Nothing of the document was stored."""
-        told = [one.as_dict() for one in findings if is_acceptable([one])]
+        acceptable = [one.as_dict() for one in findings if is_acceptable([one])]
         events = {"seen": events_seen, "stored": 0, "refused": events_seen, "duplicates": 0}
-        return cls(_problems(_errors(findings)), events, told)
+        return cls(_problems(_errors(findings)), events, acceptable)
 
     def columns(self, finished: datetime) -> dict[str, object]:
         """The columns of `capture_job` that tell it."""
-        told = {
+        columns = {
             "events": self.events,
             "errors": self.errors,
             "findings": self.findings[:FINDINGS_MAX],
@@ -98,7 +98,7 @@ class CaptureOutcome:
             "running": False,
             "finished": finished,
             "success": not self.errors,
-            "errors": squeeze(orjson.dumps(told)),
+            "errors": squeeze(orjson.dumps(columns)),
         }
 
 

@@ -73,9 +73,9 @@ def lot_facts(event: Event) -> LotFacts | None:
 
     >>> from epcis.model import ObjectEvent
     >>> us = "http://epcis.gs1us.org/hc/ns"
-    >>> told = (Node(namespace=us, name="lotNumber", children=("L1",)),
+    >>> ilmd = (Node(namespace=us, name="lotNumber", children=("L1",)),
     ...         Node(namespace=us, name="itemExpirationDate", children=("2027-02",)))
-    >>> lot_facts(ObjectEvent(event_time="2026-01-02T03:04:05Z", action="ADD", ilmd=told))
+    >>> lot_facts(ObjectEvent(event_time="2026-01-02T03:04:05Z", action="ADD", ilmd=ilmd))
     LotFacts(code='L1', expiry='2027-02-28')
     """
     ilmd = getattr(event, "ilmd", None)
@@ -116,8 +116,8 @@ def fact_nodes(ilmd: Iterable[Node | str], depth: int = 0) -> Iterator[Node]:
 
 
 def _first(found: Mapping[str, tuple[bool, str]], names: tuple[str, ...]) -> str:
-    told = [found[name] for name in names if name in found]
-    return max(told, key=lambda one: one[0])[1] if told else ""
+    values = [found[name] for name in names if name in found]
+    return max(values, key=lambda one: one[0])[1] if values else ""
 
 
 def lot_of_element(element: VocabularyElement) -> tuple[str, LotFacts] | None:
@@ -134,9 +134,9 @@ def lot_of_element(element: VocabularyElement) -> tuple[str, LotFacts] | None:
     key = canonical_key(element.id)
     if not key.startswith("/01/") or key[18:22] != "/10/":
         return None
-    told = attributes_of(element)
-    by_last_part = {_LAST_PART.split(name)[-1]: text for name, text in reversed(told.items())}
-    named = [table.get(name) for table in (told, by_last_part) for name in EXPIRY_NAMES]
+    attributes = attributes_of(element)
+    by_last_part = {_LAST_PART.split(name)[-1]: text for name, text in reversed(attributes.items())}
+    named = [table.get(name) for table in (attributes, by_last_part) for name in EXPIRY_NAMES]
     written = next(filter(None, named), "")
     return (key[4:18], LotFacts(unquote(key[22:]), _expiry_text(written))) if written else None
 

@@ -149,7 +149,7 @@ class TracedEvent(NamedTuple):
 
     def as_dict(self) -> dict[str, object]:
         """Names as in EPCIS JSON, keys as canonical keys."""
-        told = {
+        fields = {
             "eventID": self.event_id,
             "type": self.type,
             "action": self.action,
@@ -160,7 +160,7 @@ class TracedEvent(NamedTuple):
             "bizLocation": self.biz_location,
             "level": self.level,
         }
-        return {name: value for name, value in told.items() if value is not None}
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 class TracedStay(NamedTuple):
@@ -216,7 +216,7 @@ class Holder(NamedTuple):
         return {"gln": self.gln, "name": self.name, "packs": self.packs}
 
 
-_TOLD = cast("Callable[[Row], TracedEvent]", partial(tuple.__new__, TracedEvent))
+_TRACED = cast("Callable[[Row], TracedEvent]", partial(tuple.__new__, TracedEvent))
 """As `TracedEvent._make`, for the hot path."""
 
 
@@ -300,7 +300,7 @@ class Story:
 
     def as_dict(self) -> dict[str, object]:
         """As `trace --json` prints it."""
-        told: dict[str, object] = {
+        fields: dict[str, object] = {
             "id": self.id,
             "events": [event.as_dict() for event in self.events],
             "containment": [stay.as_dict() for stay in self.containment],
@@ -309,15 +309,15 @@ class Story:
             "holders": [holder.as_dict() for holder in self.holders],
         }
         if self.contents:
-            told["contents"] = list(self.contents[:CONTENTS_MAX])
+            fields["contents"] = list(self.contents[:CONTENTS_MAX])
         state = self.state
         if state is not None and self.party is None:
-            told["status"] = state.status.value
-            told["lot"] = state.lot or None
-            told["expiry"] = state.expiry.isoformat() if state.expiry else None
-            told["conditions"] = list(state.conditions)
-            told["findings"] = [finding.as_dict() for finding in self.findings]
-        return told
+            fields["status"] = state.status.value
+            fields["lot"] = state.lot or None
+            fields["expiry"] = state.expiry.isoformat() if state.expiry else None
+            fields["conditions"] = list(state.conditions)
+            fields["findings"] = [finding.as_dict() for finding in self.findings]
+        return fields
 
 
 def trace(snapshot: Snapshot, id: str, *, party: str | None = None) -> Story:  # noqa: A002  # the public name
@@ -341,7 +341,7 @@ def path(snapshot: Snapshot, key: str) -> list[TracedEvent]:
     rows.sort()  # by moment, then by event, then by level: all columns between are the event's
     if len({row[1] for row in rows}) < len(rows):
         rows = [next(same) for _, same in groupby(rows, itemgetter(1))]
-    return list(map(_TOLD, rows))
+    return list(map(_TRACED, rows))
 
 
 def holders_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> list[Holder]:
@@ -478,12 +478,12 @@ def _turns(snapshot: Snapshot, events: Sequence[TracedEvent]) -> list[tuple[str,
     )
     state = ItemState()
     turns: list[tuple[str, datetime]] = []
-    for told in own:
-        assert told.role is not None, "events without a role were left out"
-        effects = effects_of(unpack_outline(payloads[told.seq]))
-        state = placed(state, effects[Role(told.role)])
+    for traced in own:
+        assert traced.role is not None, "events without a role were left out"
+        effects = effects_of(unpack_outline(payloads[traced.seq]))
+        state = placed(state, effects[Role(traced.role)])
         if state.holder and (not turns or turns[-1][0] != state.holder):
-            turns.append((state.holder, told.event_time))
+            turns.append((state.holder, traced.event_time))
     return turns
 
 

@@ -252,15 +252,15 @@ def unknown_condition(word: str) -> str:
     return UNKNOWN_PREFIX + _SPACE.sub("%20", word)[:UNKNOWN_CHARS_MAX]
 
 
-def condition_of(said: Meaning) -> str | None:
+def condition_of(meaning: Meaning) -> str | None:
     """The condition that a disposition sets, as a bare word; None where it sets none.
 
     >>> condition_of(meaning("no_pedigree_match")), condition_of(meaning("contaminated"))
     ('no_pedigree_match', 'unknown_disposition:contaminated')
     """
-    if said.kind is DispositionKind.UNKNOWN:
-        return unknown_condition(said.word) if said.word else None
-    return said.says.value if isinstance(said.says, Condition) else None
+    if meaning.kind is DispositionKind.UNKNOWN:
+        return unknown_condition(meaning.word) if meaning.word else None
+    return meaning.says.value if isinstance(meaning.says, Condition) else None
 
 
 def is_lifted_by_name(condition: str) -> bool:

@@ -79,15 +79,15 @@ class Finding:
         }
 
     @classmethod
-    def from_dict(cls, said: Mapping[str, Any]) -> Finding:  # JSON, as `as_dict` wrote it
+    def from_dict(cls, fields: Mapping[str, Any]) -> Finding:  # JSON, as `as_dict` wrote it
         """The finding that `as_dict` describes.
 
         >>> finding = Finding("x", Severity.INFO, "seen", where=Where(line=3))
         >>> Finding.from_dict(finding.as_dict()) == finding
         True
         """
-        severity, where = Severity(said["severity"]), Where(**said["where"])
-        return cls(said["code"], severity, said["what"], said["hint"], where)
+        severity, where = Severity(fields["severity"]), Where(**fields["where"])
+        return cls(fields["code"], severity, fields["what"], fields["hint"], where)
 
 
 def is_acceptable(findings: Iterable[Finding]) -> bool:

@@ -236,21 +236,21 @@ def _row(
     wanted: StockFilter,
     lot: StockLot,
     state: ItemState,
-    told: tuple[Standing, tuple[str, ...]] | None,
+    judged: tuple[Standing, tuple[str, ...]] | None,
 ) -> StockRow | None:
     """The row that goods are counted in; None where they are not asked for."""
-    if told is None or wanted.standing not in (None, told[0]) or not wanted.matches(lot, state):
+    if judged is None or wanted.standing not in (None, judged[0]) or not wanted.matches(lot, state):
         return None
     return StockRow(
         place=state.location,
         gtin=lot.gtin,
         lot=lot.code,
         expiry=lot.expiry,
-        standing=told[0],
-        reasons=told[1],
+        standing=judged[0],
+        reasons=judged[1],
         owner=state.owner,
         custodian=state.holder,
-        sender=state.shipper if told[0] is Standing.IN_TRANSIT else "",
+        sender=state.shipper if judged[0] is Standing.IN_TRANSIT else "",
         items=0,
     )
 
@@ -288,8 +288,8 @@ def stock_items(
     stops = current_restrictions(snapshot)
 
     def is_wanted(lot: StockLot, state: ItemState, doubt: str) -> bool:
-        told = standing_of(lot, state, stops, now, doubt=doubt)
-        return _row(wanted, lot, state, told) is not None
+        judged = standing_of(lot, state, stops, now, doubt=doubt)
+        return _row(wanted, lot, state, judged) is not None
 
     begin = _cursor(after) if after else None
     apart = {number: doubt for number, _, doubt in _doubted(snapshot, stops)}
@@ -309,16 +309,16 @@ def _cursor(text: str) -> tuple[int, int]:
 
 
 def _item(one: ListedItem, stops: Restrictions, now: datetime) -> StockItem:
-    told = standing_of(one.lot, one.state, stops, now, doubt=one.apart)
-    assert told is not None, "only what stands somehow is listed"
+    judged = standing_of(one.lot, one.state, stops, now, doubt=one.apart)
+    assert judged is not None, "only what stands somehow is listed"
     return StockItem(
         id=one.key,
         place=one.state.location,
         gtin=one.lot.gtin,
         lot=one.lot.code,
         expiry=one.lot.expiry,
-        standing=told[0],
-        reasons=told[1],
+        standing=judged[0],
+        reasons=judged[1],
         owner=one.state.owner,
         custodian=one.state.holder,
     )

@@ -359,5 +359,5 @@ def _log(tx: Transaction, about: CaseFile, what: str, *, note: str, by: str) -> 
         "lot": about.lot,
         "serial": about.serial,
     }
-    told = {"partner": about.partner, "incident": about.incident, "note": note, "by": by}
-    tx.log(LeafKind.CASE, orjson.dumps(public), orjson.dumps(told))
+    details = {"partner": about.partner, "incident": about.incident, "note": note, "by": by}
+    tx.log(LeafKind.CASE, orjson.dumps(public), orjson.dumps(details))

@@ -49,7 +49,7 @@ def form_3911(
         raise LookupError(f"no edition '{edition}' of the form; there are {', '.join(EDITIONS)}")
     if report_type and report_type not in REPORT_TYPES:
         raise LookupError(f"a report is one of: {', '.join(REPORT_TYPES)}")
-    told = {
+    facts = {
         **{name: master[word] for name, word in _MASTER.items() if word in master},
         "classification": case.category,
         **{name: value for name, value in case.facts.items() if value},
@@ -60,14 +60,15 @@ def form_3911(
         "lot": case.lot,
         "event": case.what,
     }
-    if "initial_notification" not in told:
+    if "initial_notification" not in facts:
         first = next((one.at for one in case.steps if one.act == "fda notified"), None)
-        told["initial_notification"] = first.date().isoformat() if first else ""
-    if told["report_type"] == "Request for Termination" and "termination_reason" not in told:
+        facts["initial_notification"] = first.date().isoformat() if first else ""
+    if facts["report_type"] == "Request for Termination" and "termination_reason" not in facts:
         asked = [one.note for one in case.steps if one.act == "termination requested"]
-        told["termination_reason"] = asked[-1] if asked else ""
+        facts["termination_reason"] = asked[-1] if asked else ""
     return tuple(
-        Filled(number, name, label, told.get(name, "")) for number, name, label in EDITIONS[edition]
+        Filled(number, name, label, facts.get(name, ""))
+        for number, name, label in EDITIONS[edition]
     )
 
 
@@ -75,5 +76,5 @@ def _report_type(case: CaseFile) -> str:
     """The report that is due next: the first, one more, or the request to end the notice."""
     if case.state in ("termination requested", "terminated"):
         return "Request for Termination"
-    told = any(step.act == "fda notified" for step in case.steps)
-    return "Follow-up" if told else "Initial"
+    notified = any(step.act == "fda notified" for step in case.steps)
+    return "Follow-up" if notified else "Initial"

@@ -148,7 +148,7 @@ def _make(
     size = sealed.checkpoint.size
     chosen = Chosen(snapshot, selection, size, party=party)
     if not chosen.total and isinstance(selection, History):
-        raise ExportRefused(f"nothing is known about {_said(selection)}")
+        raise ExportRefused(f"nothing is known about {_selection_text(selection)}")
     request = {
         "selection": selection.as_dict(),
         "profile": redactor.profile.sha256(),
@@ -157,8 +157,8 @@ def _make(
     }
     gathered = Gathering(folder, request).run(chosen, redactor, progress)
     # A party sees its own events only, so it gets no figures counted over all events.
-    told = () if party else selection.sections(snapshot, now)
-    sections = tuple(redactor.section(one) for one in told)
+    kept_sections = () if party else selection.sections(snapshot, now)
+    sections = tuple(redactor.section(one) for one in kept_sections)
     with (folder / PROOF).open("wb") as proof:
         proof.writelines(Tree(snapshot.connection).selection(_indices(folder / INDEX), size))
     return DossierContents(selection, redactor, gathered, chosen.complete, sealed, folder, sections)
@@ -202,7 +202,7 @@ def _pack(
 def _manifest(made: DossierContents, data: list[Member]) -> bytes:
     """The manifest: what was requested and found; the same request gives the same bytes."""
     gathered = made.gathered
-    said: dict[str, Any] = {
+    manifest: dict[str, Any] = {
         "format": FORMAT,
         "selection": made.asked,
         "redaction": {**made.redactor.profile.as_dict(), "sha256": made.redactor.profile.sha256()},
@@ -221,13 +221,13 @@ def _manifest(made: DossierContents, data: list[Member]) -> bytes:
         ],
     }
     if made.complete is not None and isinstance(made.selection, EventPeriod):
-        said["complete"] = {
+        manifest["complete"] = {
             "first": made.complete.start,
             "last": made.complete.stop - 1,
             "from_us": microseconds(made.selection.from_),
             "to_us": microseconds(made.selection.to),
         }
-    return (json.dumps(said, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def _described(package: Path, out: Path, made: DossierContents) -> Exported:
@@ -249,16 +249,16 @@ def _described(package: Path, out: Path, made: DossierContents) -> Exported:
 def _log_export(
     store: Store, exported: Exported, selection: DossierSelection, *, by: str, now: datetime
 ) -> None:
-    said = {"act": "export", "by": by, "sha256": exported.sha256, "events": exported.events}
+    details = {"act": "export", "by": by, "sha256": exported.sha256, "events": exported.events}
     with store.write(now) as tx:
         tx.log(
             LeafKind.EXPORT,
-            json.dumps(said, sort_keys=True).encode(),
+            json.dumps(details, sort_keys=True).encode(),
             json.dumps({"selection": selection.as_dict()}, sort_keys=True).encode(),
         )
 
 
-def _said(selection: DossierSelection) -> str:
+def _selection_text(selection: DossierSelection) -> str:
     """The selection in words: `pack 09521321000017 A1`."""
     return " ".join(selection.as_dict().values())
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from compliance.dossier.chosen import ROWS_PER_READ
 from compliance.dossier.index import HEADER, MAGIC, NO_SALT, NOTHING, RECORD, Shown
-from compliance.dossier.redaction import said_line
+from compliance.dossier.redaction import statement_line
 from compliance.dossier.refusal import ExportRefused
 from compliance.dossier.table import COLUMNS, row_of, writer_of
 from epcis.archive.reading import Shelves
@@ -230,7 +230,7 @@ class Gathering:
             return Shown.EVENT if open_parts is parts else Shown.EVENT_PUBLIC
         left = left_of(open_parts)
         if left.stated:
-            self._files[4].write(said_line(row.place, row.kind, left.stated))
+            self._files[4].write(statement_line(row.place, row.kind, left.stated))
             self.so_far.extracts += 1
         if not left.is_public:
             return Shown.NOTHING

@@ -102,7 +102,7 @@ class DossierSelection(ABC):
 
     @classmethod
     @abstractmethod
-    def from_said(cls, said: Mapping[str, str]) -> Self:
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
         """The selection that `as_dict` wrote; raises ValueError."""
 
     @property
@@ -126,12 +126,12 @@ class History(DossierSelection):
         return {"kind": self.kind, **{name: getattr(self, name) for name in self.asks}}
 
     @classmethod
-    def from_said(cls, said: Mapping[str, str]) -> Self:
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
         """The selection that `as_dict` wrote; raises ValueError naming what is missing."""
-        missing = [name for name in cls.asks if not said.get(name)]
+        missing = [name for name in cls.asks if not fields.get(name)]
         if missing:
             raise ValueError(f"a dossier of kind {cls.kind} needs {' and '.join(missing)}")
-        return cls(**{name: said[name] for name in cls.asks})
+        return cls(**{name: fields[name] for name in cls.asks})
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,18 +272,18 @@ class TimeSpan(DossierSelection):
     def as_dict(self) -> dict[str, str]:
         """The selection as the manifest says it: its own fields, then the times."""
         own = [name for name in self.asks if name not in ("from", "to")]
-        said = {name: str(getattr(self, name)) for name in own}
+        fields = {name: str(getattr(self, name)) for name in own}
         times = {"from": self.from_.isoformat(), "to": self.to.isoformat()}
-        return {"kind": self.kind, **said, **times}
+        return {"kind": self.kind, **fields, **times}
 
     @classmethod
-    def from_said(cls, said: Mapping[str, str]) -> Self:
+    def from_fields(cls, given: Mapping[str, str]) -> Self:
         """The selection that `as_dict` wrote; raises ValueError for what are no times."""
-        from_, to = _time(said, "from"), _time(said, "to")
+        from_, to = _time(given, "from"), _time(given, "to")
         if from_ >= to:
             raise ValueError("'from' is earlier than 'to', which is no longer part of the dossier")
-        own = ({field.name for field in fields(cls)} & set(cls.asks) & set(said)) - {"to"}
-        return cls(from_, to, **{name: said[name] for name in own})
+        own = ({field.name for field in fields(cls)} & set(cls.asks) & set(given)) - {"to"}
+        return cls(from_, to, **{name: given[name] for name in own})
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,10 +306,10 @@ class EventPeriod(TimeSpan):
         return {"kind": self.kind, **times, "by": by}
 
     @classmethod
-    def from_said(cls, said: Mapping[str, str]) -> Self:
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
         """The selection that `as_dict` wrote; raises ValueError for what are no times."""
-        times = TimeSpan.from_said(said)
-        return cls(times.from_, times.to, by_record_time=said.get("by") == "record time")
+        times = TimeSpan.from_fields(fields)
+        return cls(times.from_, times.to, by_record_time=fields.get("by") == "record time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,9 +342,9 @@ class AuditTrail(TimeSpan):
         return {**TimeSpan.as_dict(self), "who": self.who or "everybody"}
 
     @classmethod
-    def from_said(cls, said: Mapping[str, str]) -> Self:
+    def from_fields(cls, fields: Mapping[str, str]) -> Self:
         """The selection that `as_dict` wrote; raises ValueError for what are no times."""
-        times, who = TimeSpan.from_said(said), said.get("who")
+        times, who = TimeSpan.from_fields(fields), fields.get("who")
         return cls(times.from_, times.to, who=None if who == "everybody" else who)
 
 
@@ -470,7 +470,7 @@ KINDS: Final[dict[str, type[DossierSelection]]] = {
 """The kinds of dossiers, in the order in which forms offer them."""
 
 
-def selection_from(said: Mapping[str, str]) -> DossierSelection:
+def selection_from(fields: Mapping[str, str]) -> DossierSelection:
     """The selection from the output of `as_dict`.
 
     Raises ValueError where the fields describe no selection.
@@ -478,19 +478,19 @@ def selection_from(said: Mapping[str, str]) -> DossierSelection:
     >>> selection_from(LotHistory("09521321000017", "L1").as_dict())
     LotHistory(gtin='09521321000017', lot='L1')
     """
-    kind = KINDS.get(said.get("kind", ""))
+    kind = KINDS.get(fields.get("kind", ""))
     if kind is None:
         raise ValueError(f"a dossier is of one of these kinds: {', '.join(KINDS)}")
     for name in kind.asks:
         choices = FIELDS[name].choices
-        if choices and said.get(name, choices[0]) not in choices:
+        if choices and fields.get(name, choices[0]) not in choices:
             raise ValueError(f"'{name}' is one of {', '.join(choices)}")
-    return kind.from_said(said)
+    return kind.from_fields(fields)
 
 
-def _time(said: Mapping[str, str], name: str) -> datetime:
+def _time(fields: Mapping[str, str], name: str) -> datetime:
     try:
-        time = datetime.fromisoformat(said.get(name, ""))
+        time = datetime.fromisoformat(fields.get(name, ""))
     except ValueError:
         raise ValueError(f"'{name}' is a time, as 2026-01-31T12:00:00Z") from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -90,8 +90,8 @@ def readme_of(keys: Keys, contents: DossierContents) -> bytes:
 
 def report_of(asked: Mapping[str, str], sections: tuple[Section, ...]) -> bytes:
     """The sections for machines; the same selection gives the same bytes."""
-    said = {"selection": asked, "sections": [asdict(one) for one in sections]}
-    return (json.dumps(said, indent=1, ensure_ascii=False) + "\n").encode()
+    content = {"selection": asked, "sections": [asdict(one) for one in sections]}
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def paper_of(contents: DossierContents, keys: Keys, *, now: datetime, by: str) -> bytes:
@@ -191,19 +191,19 @@ def _hidden(contents: DossierContents) -> str:
         treatment: ", ".join(one.value for one, its in profile.classes if its is treatment)
         for treatment in Treatment
     }
-    said = []
+    hidden = []
     if names := by_treatment[Treatment.LEAVE_OUT]:
-        said.append(f"Left out: {names}.")
+        hidden.append(f"Left out: {names}.")
     if names := by_treatment[Treatment.HASH]:
-        said.append(f"Replaced by signs: {names}.")
+        hidden.append(f"Replaced by signs: {names}.")
     if gathered.withheld:
-        said.append(f"Of {gathered.withheld} entries the log shows only that they exist.")
+        hidden.append(f"Of {gathered.withheld} entries the log shows only that they exist.")
     if gathered.extracts:
-        said.append(
+        hidden.append(
             f"Of {gathered.extracts} entries extracts.ndjson states what may be shown; this is "
             "proved by the signature of the maker, not by the log."
         )
-    return " ".join(said) or "No."
+    return " ".join(hidden) or "No."
 
 
 _ASKED = {"kind": "dossier of", "who": "about the acts of", "by": "period counted by"}

@@ -87,18 +87,18 @@ class RedactionProfile:
     def parse(cls, content: bytes) -> RedactionProfile:
         """The profile in a file's text. Raises ExportRefused, listing everything that is wrong."""
         try:
-            said = orjson.loads(content)
+            fields = orjson.loads(content)
         except orjson.JSONDecodeError as fault:
             raise ExportRefused(f"the redaction profile is not JSON: {fault}") from None
-        faults = list(_faults(said)) if isinstance(said, dict) else ["it is not a JSON object"]
+        faults = list(_faults(fields)) if isinstance(fields, dict) else ["it is not a JSON object"]
         if faults:
             raise ExportRefused("the redaction profile cannot be used: " + "; ".join(faults))
         return cls(
-            said["name"],
-            said["version"],
-            said["about"],
-            frozenset(_KINDS[str(kind)] for kind in _listed(said["kinds"])),
-            tuple((one, Treatment(said["classes"][one])) for one in sorted(DataClass)),
+            fields["name"],
+            fields["version"],
+            fields["about"],
+            frozenset(_KINDS[str(kind)] for kind in _listed(fields["kinds"])),
+            tuple((one, Treatment(fields["classes"][one])) for one in sorted(DataClass)),
         )
 
     def treats(self, data: DataClass | None) -> Treatment:
@@ -135,23 +135,23 @@ def _listed(kinds: object) -> list[object]:
     return kinds if isinstance(kinds, list) else [None]
 
 
-def _faults(said: Mapping[str, object]) -> list[str]:
+def _faults(fields: Mapping[str, object]) -> list[str]:
     """Every fault of a profile in JSON; unknown members are faults, so a typo leaks nothing."""
     found = [
         f"'{name}' must be a text"
         for name in ("name", "version", "about")
-        if not isinstance(said.get(name), str) or not said[name]
+        if not isinstance(fields.get(name), str) or not fields[name]
     ]
-    if len(str(said.get("name"))) > NAME_CHARACTERS_MAX:
+    if len(str(fields.get("name"))) > NAME_CHARACTERS_MAX:
         found.append(f"a name has {NAME_CHARACTERS_MAX} characters at most")
-    kinds, classes = said.get("kinds"), said.get("classes")
+    kinds, classes = fields.get("kinds"), fields.get("classes")
     if not all(str(one) in _KINDS for one in _listed(kinds)):
         found.append(f"'kinds' must be '{EVERY}' or a list of: {', '.join(_KINDS)}")
     if not isinstance(classes, dict) or set(classes) != set(DataClass):
         found.append(f"'classes' must name each of: {', '.join(DataClass)}")
     elif not all(one in set(Treatment) for one in classes.values()):
         found.append(f"a class is one of: {', '.join(Treatment)}")
-    if odd := set(said) - {"name", "version", "about", "kinds", "classes"}:
+    if odd := set(fields) - {"name", "version", "about", "kinds", "classes"}:
         found.append(f"not known: {', '.join(sorted(map(str, odd)))}")
     return found
 
@@ -262,10 +262,10 @@ class Redactor:
         """Whether entries of this kind have any content for the recipient."""
         return kind in self.profile.kinds
 
-    def selection(self, said: Mapping[str, str]) -> dict[str, str]:
+    def selection(self, fields: Mapping[str, str]) -> dict[str, str]:
         """What was asked for, as the recipient may read it."""
         return {
-            name: self._text(value, SELECTION_MEMBERS.get(name)) for name, value in said.items()
+            name: self._text(value, SELECTION_MEMBERS.get(name)) for name, value in fields.items()
         }
 
     def person(self, name: str) -> str:
@@ -278,10 +278,10 @@ class Redactor:
             return section
         treats = [self._of_column(name) for name in section.columns]
         kept = [at for at, one in enumerate(treats) if one is not Treatment.LEAVE_OUT]
-        told = DataClass.DOCUMENTS if section.is_quoted else None
+        data_class = DataClass.DOCUMENTS if section.is_quoted else None
         return replace(
             section,
-            sentences=section.sentences if self._treated(told) is Treatment.KEEP else (),
+            sentences=section.sentences if self._treated(data_class) is Treatment.KEEP else (),
             facts=tuple(
                 (name, self._text(value, COLUMNS[name]))
                 for name, value in section.facts
@@ -317,14 +317,14 @@ class Redactor:
 
     def _members(
         self,
-        said: dict[str, object],
+        fields: dict[str, object],
         classes: Mapping[str, DataClass | None],
         *,
         is_event: bool,
         outer: DataClass | None = None,
     ) -> dict[str, object]:
         left: dict[str, Any] = {}
-        for name, value in said.items():
+        for name, value in fields.items():
             data = classes[name] if name in classes else _class_beside(name, DataClass.OTHER)
             if data is None and outer is None and type(value) is str:
                 left[name] = value  # most of an event, so without further ado
@@ -359,17 +359,17 @@ class Redactor:
             return inner if inner or not value else _GONE
         return self._scalar(value, data)
 
-    def _within(self, said: dict[str, object], data: DataClass | None) -> dict[str, object]:
+    def _within(self, fields: dict[str, object], data: DataClass | None) -> dict[str, object]:
         """The members inside a member of an event: they share its class, except extensions."""
         left: dict[str, Any] = {}
-        for name, value in said.items():
+        for name, value in fields.items():
             if name in ("type", "@context"):
                 continue
             one = self._value(value, _class_beside(name, data), {}, is_event=True)
             if one is not _GONE:
                 left[name] = one
-        if (left or self._treated(data) is Treatment.KEEP) and "type" in said:
-            left["type"] = said["type"]
+        if (left or self._treated(data) is Treatment.KEEP) and "type" in fields:
+            left["type"] = fields["type"]
         return left
 
     def _scalar(self, value: object, data: DataClass | None) -> object:
@@ -431,10 +431,10 @@ def _class_beside(name: str, otherwise: DataClass | None) -> DataClass | None:
     return DataClass.OTHER
 
 
-def said_line(place: int, kind: int, stated: Mapping[str, object]) -> bytes:
+def statement_line(place: int, kind: int, stated: Mapping[str, object]) -> bytes:
     r"""A line of `extracts.ndjson`.
 
-    >>> said_line(7, 1, {"type": "ObjectEvent"})
+    >>> statement_line(7, 1, {"type": "ObjectEvent"})
     b'{"place":7,"kind":"event","said":{"type":"ObjectEvent"}}\n'
     """
     line = {"place": place, "kind": _NAMES[kind], "said": stated}

@@ -105,10 +105,10 @@ def _epcs(event: Event) -> Sequence[str]:
 
 
 def _quantities(event: Event) -> str:
-    told: list[str] = []
+    quantities: list[str] = []
     for field in ("quantities", "child_quantities", "input_quantities", "output_quantities"):
-        told.extend(
+        quantities.extend(
             " ".join(filter(None, (one.epc_class, one.quantity, one.uom)))
             for one in getattr(event, field, None) or ()
         )
-    return "; ".join(told)
+    return "; ".join(quantities)

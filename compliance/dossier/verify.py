@@ -52,8 +52,8 @@ def verify_export(path: str | PathLike[str], trust_pem: bytes | None) -> Verifie
     except CannotTell as fault:
         return _outcome(CANNOT_TELL, Severity.ERROR, fault.args, _GET_ROOT)
     except OSError as fault:
-        said = ("file.unreadable", f"the dossier cannot be read: {fault.strerror or fault}")
-        return _outcome(CANNOT_TELL, Severity.ERROR, said, "check its name and permissions")
+        refused = ("file.unreadable", f"the dossier cannot be read: {fault.strerror or fault}")
+        return _outcome(CANNOT_TELL, Severity.ERROR, refused, "check its name and permissions")
     what = f"{found['entries']} entries, all in a log of {found['log_size']}, sealed and intact"
     signed_at = datetime.fromtimestamp(found["signed_at"], UTC)
     stamped_at = signed_at
@@ -90,5 +90,7 @@ def _check_renewals(dossier: Path, root_pem: bytes, signed_at: int) -> list[int]
 
 
 # An exception holds its arguments untyped.
-def _outcome(code: int, severity: Severity, said: tuple[Any, ...], hint: str) -> VerifiedDossier:
-    return VerifiedDossier(code, (Finding(f"dossier.{said[0]}", severity, str(said[1]), hint),))
+def _outcome(code: int, severity: Severity, outcome: tuple[Any, ...], hint: str) -> VerifiedDossier:
+    return VerifiedDossier(
+        code, (Finding(f"dossier.{outcome[0]}", severity, str(outcome[1]), hint),)
+    )

@@ -117,16 +117,16 @@ def check_archive(archive: ZipFile, root_pem: bytes | None, crypto: Signatures) 
     manifest = small(archive, members[MANIFEST])
     check_references(manifest, digests)
     check_sums(small(archive, members[SUMS]), digests)
-    told = check_manifest(small(archive, members["manifest.json"]), digests)
+    manifest_read = check_manifest(small(archive, members["manifest.json"]), digests)
     root, size = check_checkpoint(archive, members, crypto)
-    entries = check_entries(archive, members, told, root, size)
-    check_extracts(archive, members, told)
+    entries = check_entries(archive, members, manifest_read, root, size)
+    check_extracts(archive, members, manifest_read)
     if not root_pem:
         raise CannotTell("trust.none", "no root certificate was given to check the signature with")
     signed_at = crypto.signature(manifest, small(archive, members[SIGNATURE]), root_pem)
     note = small(archive, members["log/checkpoint"])
     crypto.stamp(note, small(archive, members["log/checkpoint.tsr"]), root_pem)
-    return {"signed_at": signed_at, "entries": entries, "log_size": size, "told": told}
+    return {"signed_at": signed_at, "entries": entries, "log_size": size, "manifest": manifest_read}
 
 
 def whole(file: IO[bytes]) -> None:
@@ -234,8 +234,8 @@ def check_references(manifest: bytes, digests: dict[str, tuple[int, bytes]]) -> 
     if set(listed) != expected:
         odd = ", ".join(sorted(set(listed) ^ expected))
         raise Tampered("manifest.files", f"the signed list and the archive differ in: {odd}")
-    for name, told in listed.items():
-        if base64.b64encode(digests[name][1]).decode() != told:
+    for name, listed_one in listed.items():
+        if base64.b64encode(digests[name][1]).decode() != listed_one:
             raise Tampered("manifest.digest", f"{name} was changed after it was sealed")
 
 
@@ -250,14 +250,14 @@ def check_sums(sums: bytes, digests: dict[str, tuple[int, bytes]]) -> None:
 # What the manifest says: JSON, held to the files by the checks themselves.
 def check_manifest(manifest: bytes, digests: dict[str, tuple[int, bytes]]) -> dict[str, Any]:
     """Check that the manifest has a known form and the right sizes."""
-    told = json.loads(manifest)
-    if not isinstance(told, dict) or told.get("format") != "packtrail-dossier-1":
+    manifest_read = json.loads(manifest)
+    if not isinstance(manifest_read, dict) or manifest_read.get("format") != "packtrail-dossier-1":
         raise CannotTell("manifest.version", "the dossier has a form this program does not know")
-    for one in told["files"]:
+    for one in manifest_read["files"]:
         size, digest = digests.get(one["name"], (-1, b""))
         if (size, digest.hex()) != (one["size"], one["sha256"]):
             raise Tampered("manifest.size", f"{one['name']} has not the size the manifest says")
-    return told
+    return manifest_read
 
 
 def check_checkpoint(
@@ -280,13 +280,13 @@ def check_entries(
     # What the manifest says: JSON, held to the files by the checks themselves.
     archive: ZipFile,
     members: dict[str, ZipInfo],
-    told: dict[str, Any],  # JSON of the manifest
+    manifest_read: dict[str, Any],  # JSON of the manifest
     root: bytes,
     size: int,
 ) -> int:
     """Check that every line is in the log: leaves and proof lead to the signed root."""
     counts = {"events": 0, "records": 0, "withheld": 0}
-    run = CompleteRun(told.get("complete"), size)
+    run = CompleteRun(manifest_read.get("complete"), size)
     with (
         archive.open(members["events.ndjson"]) as events,
         archive.open(members["records.ndjson"]) as records,
@@ -301,14 +301,14 @@ def check_entries(
             raise Tampered("log.proof", "the entries do not stand in the signed log as shown")
         if index.read(1) or events.read(1) or records.read(1):
             raise Tampered("index.rest", "there are lines that belong to no entry of the log")
-    if counts != told.get("counts"):
+    if counts != manifest_read.get("counts"):
         raise Tampered("manifest.counts", "the manifest has other counts than the files")
     run.done()
     return int(total)
 
 
 # What the manifest says: JSON, held to the files by the checks themselves.
-def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], told: dict[str, Any]) -> None:
+def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], listed: dict[str, Any]) -> None:
     """Check the statements: their number, order, and that each is about an entry not shown whole.
 
     Only the signature over the file proves what they say.
@@ -337,7 +337,7 @@ def check_extracts(archive: ZipFile, members: dict[str, ZipInfo], told: dict[str
                         "extracts.place", f"a statement about entry {place} is misplaced"
                     )
                 count += 1
-    if count != told.get("extracts", 0):
+    if count != listed.get("extracts", 0):
         raise Tampered("extracts.count", "the number of statements is not the one in the manifest")
 
 
@@ -490,9 +490,11 @@ class OpenSsl:
         """The token is a time stamp of the data; the stamped time, seconds since 1970."""
         at = time_of(token)
         command = "ts -verify -data {data} -in {token} -token_in -CAfile {root} -attime " + str(at)
-        code, said = run_openssl(command.split(), {"data": data, "token": token, "root": root_pem})
+        code, output = run_openssl(
+            command.split(), {"data": data, "token": token, "root": root_pem}
+        )
         if code:
-            raise trouble_of("stamp", said)
+            raise trouble_of("stamp", output)
         return at
 
     def signature(self, manifest: bytes, signature: bytes, root_pem: bytes) -> int:
@@ -503,16 +505,16 @@ class OpenSsl:
             "cms -verify -cades -binary -inform DER -in {sig} -content {manifest} -CAfile {root}"
             " -purpose any -crl_check_all -out {none} -attime " + str(at)
         )
-        code, said = run_openssl(
+        code, output = run_openssl(
             command.split(),
             {"sig": signature, "manifest": manifest, "root": root_pem, "none": b""},
         )
         if code:
-            raise trouble_of("signature", said)
+            raise trouble_of("signature", output)
         return at
 
 
-def trouble_of(what: str, said: str) -> Exception:
+def trouble_of(what: str, output: str) -> Exception:
     """The exception for openssl's error output."""
     foreign = (
         "unable to get local issuer",
@@ -523,12 +525,12 @@ def trouble_of(what: str, said: str) -> Exception:
         "unable to load certificates",
         "no certificate or crl found",
     )
-    if any(word in said for word in foreign):
+    if any(word in output for word in foreign):
         return CannotTell(
             "trust.foreign",
             "the root certificate given is not the one this dossier is signed under",
         )
-    for word, code, told in (
+    for word, code, meaning in (
         ("certificate revoked", "signer.revoked", "the signer's certificate was revoked"),
         (
             "certificate has expired",
@@ -542,8 +544,8 @@ def trouble_of(what: str, said: str) -> Exception:
         ),
         ("unable to get certificate CRL", "crl.missing", "the revocation list is missing"),
     ):
-        if word in said:
-            return Tampered(code, told)
+        if word in output:
+            return Tampered(code, meaning)
     return Tampered(f"{what}.wrong", f"the {what} is wrong")
 
 
@@ -626,20 +628,20 @@ def time_of(token: bytes) -> int:
 def main(arguments: list[str]) -> int:
     """Check the dossier named on the command line and say what was found."""
     if not 1 <= len(arguments) <= 2:
-        return said(2, __doc__ or "")
+        return ended(2, __doc__ or "")
     try:
         root = Path(arguments[1]).read_bytes() if len(arguments) == 2 else None
         found = check(arguments[0], root, OpenSsl())
     except Tampered as fault:
-        return said(1, f"TAMPERED: {fault.args[1]} ({fault.args[0]})")
+        return ended(1, f"TAMPERED: {fault.args[1]} ({fault.args[0]})")
     except CannotTell as fault:
-        return said(2, f"CANNOT TELL: {fault.args[1]} ({fault.args[0]})")
+        return ended(2, f"CANNOT TELL: {fault.args[1]} ({fault.args[0]})")
     except (OSError, subprocess.TimeoutExpired) as fault:
-        return said(2, f"CANNOT TELL: {fault}")
-    return said(0, f"INTACT: {found['entries']} entries, all in a log of {found['log_size']}")
+        return ended(2, f"CANNOT TELL: {fault}")
+    return ended(0, f"INTACT: {found['entries']} entries, all in a log of {found['log_size']}")
 
 
-def said(code: int, text: str) -> int:
+def ended(code: int, text: str) -> int:
     """Print a text, and return the exit code."""
     sys.stdout.write(text + "\n")
     return code

@@ -120,30 +120,30 @@ class Licence:
 
     def as_dict(self) -> dict[str, object]:
         """The licence as `licence list --json` and `/partners/licences` show it."""
-        said = {name: value for name, value in asdict(self).items() if name != "checked_us"}
+        fields = {name: value for name, value in asdict(self).items() if name != "checked_us"}
         days = {
-            name: said[name].isoformat() if said[name] else None
+            name: fields[name].isoformat() if fields[name] else None
             for name in ("valid_from", "valid_to", "ended")
         }
-        return {**said, **days, "checked": moment_of(self.checked_us).isoformat()}
+        return {**fields, **days, "checked": moment_of(self.checked_us).isoformat()}
 
 
-def licence_from(said: dict[str, str]) -> Licence:
+def licence_from(fields: dict[str, str]) -> Licence:
     """The licence from the text fields of a form or file.
 
     Raises LicenceRefused, naming the field.
     """
     try:
         made = Licence(
-            gln=Gln.parse(said.get("gln", "")).number,
-            name=said.get("name", ""),
-            role=PartnerRole(said.get("role", "")),
-            kind=LicenceKind(said.get("kind", "")),
-            authority=said.get("authority", ""),
-            number=said.get("number", ""),
-            valid_from=date.fromisoformat(said.get("valid_from", "")),
-            valid_to=date.fromisoformat(said["valid_to"]) if said.get("valid_to") else None,
-            source=said.get("source", ""),
+            gln=Gln.parse(fields.get("gln", "")).number,
+            name=fields.get("name", ""),
+            role=PartnerRole(fields.get("role", "")),
+            kind=LicenceKind(fields.get("kind", "")),
+            authority=fields.get("authority", ""),
+            number=fields.get("number", ""),
+            valid_from=date.fromisoformat(fields.get("valid_from", "")),
+            valid_to=date.fromisoformat(fields["valid_to"]) if fields.get("valid_to") else None,
+            source=fields.get("source", ""),
         )
     except ValueError as fault:
         raise LicenceRefused(str(fault)) from None
@@ -236,5 +236,5 @@ def _of_row(row: dict[str, Any]) -> Licence:  # a row of partner_licence by colu
 
 def _log(tx: Transaction, what: str, row: Mapping[str, object], by: str) -> None:
     public = {"act": what, "licence": row["id"], "gln": row["gln"], "role": row["role"]}
-    told = {"number": row["number"], "authority": row["authority"], "by": by}
-    tx.log(LeafKind.CASE, orjson.dumps(public), orjson.dumps(told))
+    details = {"number": row["number"], "authority": row["authority"], "by": by}
+    tx.log(LeafKind.CASE, orjson.dumps(public), orjson.dumps(details))

@@ -23,11 +23,11 @@ _PRODUCT_NAMES = (
 
 def product_name(snapshot: Snapshot, gtin: str) -> str | None:
     """The name of a product, with its strength; None where it is unknown."""
-    told = _attributes(snapshot, f"/01/{gtin}")
-    name = next((told[key] for key in _PRODUCT_NAMES if key in told), None) or _uploaded(
-        snapshot, gtin
-    )
-    strength = told.get("strengthDescription")
+    attributes = _attributes(snapshot, f"/01/{gtin}")
+    name = next(
+        (attributes[key] for key in _PRODUCT_NAMES if key in attributes), None
+    ) or _uploaded(snapshot, gtin)
+    strength = attributes.get("strengthDescription")
     return f"{name} {strength}" if name and strength and strength not in name else name
 
 
@@ -48,12 +48,12 @@ def party_name(snapshot: Snapshot, gln: str) -> str:
 
 def _attributes(snapshot: Snapshot, key: str) -> dict[str, str]:
     """The attributes of a key, without their namespace; the latest value wins."""
-    about, told = master_data.c, master_data_attribute.c
+    about, vocabulary = master_data.c, master_data_attribute.c
     rows = snapshot.connection.execute(
-        select(told.name, told.value)
+        select(vocabulary.name, vocabulary.value)
         .select_from(master_data)
-        .join(master_data_attribute, and_(told.type == about.type, told.id == about.id))
+        .join(master_data_attribute, and_(vocabulary.type == about.type, vocabulary.id == about.id))
         .where(about.key == key)
-        .order_by(about.told, told.position)
+        .order_by(about.stated_at, vocabulary.position)
     )
     return {local_name(name): value for name, value in rows}

@@ -255,5 +255,5 @@ def _portions(keys: Iterable[str], size: int) -> Iterator[list[str]]:
 
 def _log(tx: Transaction, what: str, about: QuarantineRecord, *, reason: str, by: str) -> None:
     public = {"act": f"quarantine-{what}", "quarantine": about.id, **about.subject.as_dict()}
-    told = {"reason": reason, "owner": about.owner, "by": by}
-    tx.log(LeafKind.CASE, orjson.dumps(public), orjson.dumps(told))
+    details = {"reason": reason, "owner": about.owner, "by": by}
+    tx.log(LeafKind.CASE, orjson.dumps(public), orjson.dumps(details))

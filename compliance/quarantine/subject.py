@@ -96,9 +96,9 @@ class QuarantineSubject:
 
     def check(self) -> None:
         """Raise QuarantineRefused where it does not say what it must, or says more."""
-        told = {name for name in _MOST if getattr(self, name)}
+        given = {name for name in _MOST if getattr(self, name)}
         needed = _NEEDED[self.kind]
-        if told != needed:
+        if given != needed:
             names = " and ".join(sorted(_NAMES[name] for name in needed))
             raise QuarantineRefused(f"a quarantine of a {self.kind.value} needs its {names}, alone")
         for name, most in _MOST.items():
@@ -111,8 +111,8 @@ class QuarantineSubject:
     @classmethod
     def of_row(cls, row: Row[Any]) -> QuarantineSubject:  # the columns of a subject
         """The subject in a row of the table."""
-        told = {name: getattr(row, name) for name in _MOST}
-        return cls(kind=SubjectKind(row.kind), **told)
+        given = {name: getattr(row, name) for name in _MOST}
+        return cls(kind=SubjectKind(row.kind), **given)
 
     def as_row(self) -> dict[str, str]:
         """Its columns."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CHECKED_BYTES_MAX: Final = 16 * 2**20
 """A larger document is not checked again: the partner's check and capture have named its faults."""
-RULES_TOLD_MAX: Final = 8
+RULES_NAMED_MAX: Final = 8
 IDENTITIES_PER_QUESTION: Final = 400
 _HEAVY: Final = frozenset({Severity.ERROR, Severity.CRITICAL})
 
@@ -48,7 +48,7 @@ class CheckedDocument(NamedTuple):
     """Rules that it breaks, with counts; empty where it breaks none."""
 
 
-def events_told(snapshot: Snapshot, number: int) -> list[int]:
+def events_of_document(snapshot: Snapshot, number: int) -> list[int]:
     """The events (`event.seq`) that a document holds, those too that an earlier one held first."""
     own = select(event.c.seq).where(event.c.document == number)
     seqs = set(snapshot.connection.scalars(own))
@@ -94,8 +94,8 @@ def checked(snapshot: Snapshot, number: int, now: datetime) -> CheckedDocument |
         for one in check_file(BytesIO(original), release.value, now=now)
         if one.severity in _HEAVY
     )
-    told = [f"{rule} ({count})" for rule, count in found.most_common(RULES_TOLD_MAX)]
-    return CheckedDocument(sender_and_instance(header)[0], ", ".join(told))
+    counted = [f"{rule} ({count})" for rule, count in found.most_common(RULES_NAMED_MAX)]
+    return CheckedDocument(sender_and_instance(header)[0], ", ".join(counted))
 
 
 def release_of(header: Header) -> GuidelineRelease | None:

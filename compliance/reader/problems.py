@@ -17,7 +17,7 @@ from sqlalchemy import func, or_, select
 from compliance.cases.cases import State
 from compliance.duty_tables import case_file, case_item, partner_licence
 from compliance.partners.licences import licences
-from compliance.reader.file_rules import checked, events_told
+from compliance.reader.file_rules import checked, events_of_document
 from compliance.reports.transactions import (
     keys_named,
     owner_among,
@@ -137,7 +137,7 @@ class DocumentDeeds:
 
 def deeds_of(snapshot: Snapshot, document: int, now: datetime) -> DocumentDeeds:
     """What a document did, judged as of the times of its own events."""
-    seqs = events_told(snapshot, document)
+    seqs = events_of_document(snapshot, document)
     keys = set(keys_named(snapshot, seqs))
     problems: list[FoundProblem] = []
     shipped: set[str] = set()
@@ -152,9 +152,9 @@ def deeds_of(snapshot: Snapshot, document: int, now: datetime) -> DocumentDeeds:
     problems += _unknown_products(snapshot, {key[4:18] for key in keys if key.startswith("/01/")})
     if file is not None and file.faults:
         what = f"a file of {file.sender or 'nobody named'} breaks rules: {file.faults}"
-        told = _some(keys | shipped)
+        some = _some(keys | shipped)
         problems.append(
-            FoundProblem(CaseCause.FILE_FAULTY, file.sender, "", "", what, told, document=document)
+            FoundProblem(CaseCause.FILE_FAULTY, file.sender, "", "", what, some, document=document)
         )
     is_clean = file is not None and not file.faults
     return DocumentDeeds(document, frozenset(keys | shipped), tuple(problems), is_clean)
@@ -216,14 +216,14 @@ def _shipped_before(snapshot: Snapshot, keys: Iterable[str], seq: int) -> Iterat
     """Which things an earlier event shipped, without an end of that journey before this one."""
     for key in keys:
         on_the_way = False
-        for told in path(snapshot, key):
-            if told.seq == seq:
+        for turn in path(snapshot, key):
+            if turn.seq == seq:
                 if on_the_way:
                     yield key
                 break
-            if told.biz_step == "shipping":
+            if turn.biz_step == "shipping":
                 on_the_way = True
-            elif told.biz_step in _BACK:
+            elif turn.biz_step in _BACK:
                 on_the_way = False
 
 
@@ -260,8 +260,8 @@ def _unknown_products(snapshot: Snapshot, gtins: set[str]) -> Iterator[FoundProb
 
 def is_described(snapshot: Snapshot, key: str) -> bool:
     """Whether master data describes a product, place or party."""
-    told = select(master_data.c.key).where(master_data.c.key == key).limit(1)
-    return snapshot.connection.scalar(told) is not None
+    known = select(master_data.c.key).where(master_data.c.key == key).limit(1)
+    return snapshot.connection.scalar(known) is not None
 
 
 def is_product_described(snapshot: Snapshot, gtin: str) -> bool:
@@ -297,7 +297,7 @@ def _has_data(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
         return ""
     if any(not any(map(is_pack, things_within(snapshot, key))) for key in containers):
         return ""
-    return "lot and expiry of all its packs are told now"
+    return "lot and expiry of all its packs are recorded now"
 
 
 def _agrees(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
@@ -314,10 +314,10 @@ def _is_once(snapshot: Snapshot, about: FoundProblem, now: datetime) -> str:
 def _journeys_open(snapshot: Snapshot, key: str) -> int:
     """How many shipments of a thing follow each other without its having come back."""
     most = open_ = 0
-    for told in path(snapshot, key):
-        if told.biz_step == "shipping":
+    for turn in path(snapshot, key):
+        if turn.biz_step == "shipping":
             open_ += 1
-        elif told.biz_step in _BACK:
+        elif turn.biz_step in _BACK:
             open_ = 0
         most = max(most, open_)
     return most

@@ -45,7 +45,7 @@ def _add(tx: Transaction, about: RecallRecord, packs: list[str], *, by: str, nam
     fresh = set(_window_arrivals(tx, about, packs))
     ids = ids_of_keys(tx, sorted({*members, *fresh}))
     made = extend_by_relatives(tx, about, made_from(tx, ids, ()))
-    late = sorted((_told_later(tx, about, members) | fresh | set(made)) - _known(tx, about.id))
+    late = sorted((_recorded_later(tx, about, members) | fresh | set(made)) - _known(tx, about.id))
     rows = [{"recall": about.id, "key": key, "at_us": microseconds(tx.now)} for key in late]
     for start in range(0, len(rows), ROWS_PER_INSERT):
         tx.connection.execute(insert(recall_arrival), rows[start : start + ROWS_PER_INSERT])
@@ -53,8 +53,8 @@ def _add(tx: Transaction, about: RecallRecord, packs: list[str], *, by: str, nam
         here = update(recall).where(recall.c.id == about.id)
         tx.connection.execute(here.values(packs=recall.c.packs + len(late)))
         entry = {"act": "recall-arrivals", "recall": about.id, "packs": len(late)}
-        told = {"document": named, "by": by}
-        tx.log(LeafKind.RECALL, orjson.dumps(entry | told, option=orjson.OPT_SORT_KEYS))
+        details = {"document": named, "by": by}
+        tx.log(LeafKind.RECALL, orjson.dumps(entry | details, option=orjson.OPT_SORT_KEYS))
     if late or members:
         keep_notices(tx, about.id, reach_now(tx, about).holders)
     return len(late)
@@ -83,7 +83,7 @@ def _among_named(tx: Transaction, recall_id: str, packs: list[str]) -> Iterable[
         yield from tx.connection.scalars(wanted)
 
 
-def _told_later(tx: Transaction, about: RecallRecord, members: set[str]) -> set[str]:
+def _recorded_later(tx: Transaction, about: RecallRecord, members: set[str]) -> set[str]:
     """Those whose first event came after the opening: items are numbered as they come."""
     packed = [pack_key(key) for key in sorted(members)]
     rows = RawDriver(tx).all_in("SELECT key, id FROM item_key WHERE key", packed)

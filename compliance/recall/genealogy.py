@@ -80,7 +80,7 @@ def _relatives(
         found |= new
         found_lots |= next_lots
         next_ids = iter(sorted(new))
-    packs = _told(snapshot, found)
+    packs = _packs_of(snapshot, found)
     counted = Counter((key[4:18], lot) for key, lot in packs)
     return Relatives(
         tuple(sorted(key for key, _ in packs)),
@@ -100,18 +100,18 @@ def _events_with(
         rows = driver.all_in_with(_EVENTS_OF_BLOCKS, (int(role),), list(wanted))
         seqs.update(seq for seq, block, mask in rows if mask & wanted[block])
     keys = [_class_key(one) for one in lots]
-    told = event_quantity.c
+    columns = event_quantity.c
     if keys:
-        quantities = select(told.seq).where(told.key.in_(keys), told.role == int(role))
+        quantities = select(columns.seq).where(columns.key.in_(keys), columns.role == int(role))
         seqs.update(snapshot.connection.scalars(quantities))
     return _valid(snapshot, seqs)
 
 
 def _valid(snapshot: Snapshot, seqs: set[int]) -> set[int]:
     """Those that were not declared wrong, and others that tell of the same transformation."""
-    told = "SELECT seq, transformation_id FROM event WHERE voided = ? AND seq"
+    valid = "SELECT seq, transformation_id FROM event WHERE voided = ? AND seq"
     driver = RawDriver(snapshot)
-    rows = driver.all_in_with(told, (False,), sorted(seqs))
+    rows = driver.all_in_with(valid, (False,), sorted(seqs))
     numbers = sorted({row[1] for row in rows if row[1]})
     parts = "SELECT seq FROM event WHERE voided = ? AND transformation_id"
     others = driver.all_in_with(parts, (False,), numbers) if numbers else []
@@ -119,27 +119,31 @@ def _valid(snapshot: Snapshot, seqs: set[int]) -> set[int]:
 
 
 def _named_by(snapshot: Snapshot, seqs: set[int], role: Role) -> set[int]:
-    told = "SELECT block, mask, role FROM event_epc WHERE seq"
-    rows = RawDriver(snapshot).all_in(told, sorted(seqs))
+    named = "SELECT block, mask, role FROM event_epc WHERE seq"
+    rows = RawDriver(snapshot).all_in(named, sorted(seqs))
     return {one for block, mask, of in rows if of == role for one in ids_of(block, mask)}
 
 
 def _classes_of(snapshot: Snapshot, seqs: set[int], role: Role) -> set[Lot]:
-    told = "SELECT key, role FROM event_quantity WHERE seq"
-    rows = RawDriver(snapshot).all_in(told, sorted(seqs))
+    classes = "SELECT key, role FROM event_quantity WHERE seq"
+    rows = RawDriver(snapshot).all_in(classes, sorted(seqs))
     lots = (lot_of(unpack_key(bytes(key))) for key, of in rows if of == role)
     return {lot for lot in lots if lot is not None}
 
 
 def _linked(snapshot: Snapshot, lots: Iterable[Lot], *, forward: bool) -> set[Lot]:
     """The lots that repackers linked with these."""
-    told = repack_link.c
+    links = repack_link.c
     found: set[Lot] = set()
     for gtin, lot in lots:
         if forward:
-            wanted = select(told.code, told.lot).where(told.from_code == gtin, told.from_lot == lot)
+            wanted = select(links.code, links.lot).where(
+                links.from_code == gtin, links.from_lot == lot
+            )
         else:
-            wanted = select(told.from_code, told.from_lot).where(told.code == gtin, told.lot == lot)
+            wanted = select(links.from_code, links.from_lot).where(
+                links.code == gtin, links.lot == lot
+            )
         found.update((row[0], row[1]) for row in snapshot.connection.execute(wanted))
     return found
 
@@ -148,12 +152,12 @@ def _class_key(lot: Lot) -> str:
     return f"/01/{lot[0]}/10/{quote(lot[1], safe='')}"
 
 
-_TOLD = "SELECT i.key, l.code FROM item i LEFT JOIN lot l ON l.id = i.lot WHERE i.id"
+_KEY_AND_LOT = "SELECT i.key, l.code FROM item i LEFT JOIN lot l ON l.id = i.lot WHERE i.id"
 
 
-def _told(snapshot: Snapshot, ids: set[int]) -> list[tuple[str, str]]:
+def _packs_of(snapshot: Snapshot, ids: set[int]) -> list[tuple[str, str]]:
     """Key and lot of the packs among items."""
-    rows = RawDriver(snapshot).all_in(_TOLD, sorted(ids))
+    rows = RawDriver(snapshot).all_in(_KEY_AND_LOT, sorted(ids))
     keys = ((unpack_key(bytes(key)), lot or "") for key, lot in rows)
     return [(key, lot) for key, lot in keys if key.startswith("/01/") and key[18:22] == "/21/"]
 

@@ -43,8 +43,8 @@ def keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) -
 
     A holder who has more packs than the last message named gets another one, and answers again.
     """
-    told = recall_notice.c
-    rows = tx.connection.execute(select(recall_notice).where(told.recall == recall_id))
+    columns = recall_notice.c
+    rows = tx.connection.execute(select(recall_notice).where(columns.recall == recall_id))
     known = {row.party: row for row in rows}
     new = []
     for holder in holders:
@@ -56,7 +56,7 @@ def keep_notices(tx: Transaction, recall_id: str, holders: Iterable[Notified]) -
             if holder.packs > before.packs:
                 values["acknowledged_us"] = None
             tx.connection.execute(
-                update(recall_notice).where(told.id == before.id).values(**values)
+                update(recall_notice).where(columns.id == before.id).values(**values)
             )
     for holder in new:
         tx.connection.execute(insert(recall_notice).values(_row(recall_id, holder)))
@@ -72,7 +72,7 @@ def _row(recall_id: str, holder: Notified) -> dict[str, object]:
         "party": party,
         "name": holder.name,
         "packs": holder.packs,
-        "told_packs": 0,
+        "named_packs": 0,
         "messages": 0,
         "channel": "",
         "fault": "",

@@ -76,7 +76,7 @@ recall_notice = Table(
     Column("party", String(100), nullable=False, comment="GLN-13; empty: holder not known"),
     Column("name", String(200)),
     Column("packs", Integer, nullable=False),
-    Column("told_packs", Integer, nullable=False, comment="so many the last message named"),
+    Column("named_packs", Integer, nullable=False, comment="so many the last message named"),
     Column("due_us", BigInteger, comment="by when an answer is expected, once it is sent"),
     Column("sent_us", BigInteger, comment="of the first message that went out"),
     Column("last_sent_us", BigInteger),

@@ -172,12 +172,12 @@ def find_recall(snapshot: Snapshot, recall_id: str) -> RecallRecord | None:
 
 def open_recall_of(snapshot: Snapshot, scope: RecallScope) -> RecallRecord | None:
     """The recall, no drill, that is open for the same lot, product or range; None for lists."""
-    told = recall.c
+    columns = recall.c
     if scope.kind in LISTED:
         return None
-    same = [told[name] == value for name, value in scope.as_row().items() if value is not None]
-    wanted = select(recall).where(*same, told.drill == 0, told.closed_us.is_(None))
-    row = snapshot.connection.execute(wanted.order_by(told.opened_us.desc())).mappings().first()
+    same = [columns[name] == value for name, value in scope.as_row().items() if value is not None]
+    wanted = select(recall).where(*same, columns.drill == 0, columns.closed_us.is_(None))
+    row = snapshot.connection.execute(wanted.order_by(columns.opened_us.desc())).mappings().first()
     return None if row is None else _of_row(snapshot, row)
 
 
@@ -192,16 +192,16 @@ def list_recalls(snapshot: Snapshot, *, only_open: bool = False) -> list[RecallR
 
 def lots_beside(snapshot: Snapshot, recall_id: str) -> list[Lot]:
     """The lots that were made from recalled ones and are recalled with them."""
-    told = recall_lot.c
-    wanted = select(told.gtin, told.lot).where(told.recall == recall_id)
-    rows = snapshot.connection.execute(wanted.order_by(told.gtin, told.lot))
+    columns = recall_lot.c
+    wanted = select(columns.gtin, columns.lot).where(columns.recall == recall_id)
+    rows = snapshot.connection.execute(wanted.order_by(columns.gtin, columns.lot))
     return [(row.gtin, row.lot) for row in rows]
 
 
 def keys_named(snapshot: Snapshot, recall_id: str) -> Iterator[str]:
     """The keys of the packs that a recall names one by one, sorted; streams."""
-    told = recall_pack.c
-    wanted = select(told.key).where(told.recall == recall_id).order_by(told.key)
+    columns = recall_pack.c
+    wanted = select(columns.key).where(columns.recall == recall_id).order_by(columns.key)
     yield from snapshot.connection.execute(wanted).yield_per(KEYS_PER_QUESTION).scalars()
 
 
@@ -278,8 +278,8 @@ def _pack(key: str, item: StoredItem | None, arrived: dict[str, datetime]) -> Re
 
 
 def _arrivals(snapshot: Snapshot, recall_id: str) -> dict[str, datetime]:
-    told = recall_arrival.c
-    wanted = select(told.key, told.at_us).where(told.recall == recall_id)
+    columns = recall_arrival.c
+    wanted = select(columns.key, columns.at_us).where(columns.recall == recall_id)
     return {row.key: moment_of(row.at_us) for row in snapshot.connection.execute(wanted)}
 
 

@@ -112,18 +112,18 @@ class RecallScope:
 
         Exactly one of `lot`, `serials`, `serial_range`, `window` and `product` is given.
         """
-        told = [
+        given = [
             kind
-            for kind, is_told in (
+            for kind, is_given in (
                 (ScopeKind.LOT, bool(lot)),
                 (ScopeKind.SERIALS, bool(serials)),
                 (ScopeKind.RANGE, serial_range is not None),
                 (ScopeKind.WINDOW, window is not None),
                 (ScopeKind.PRODUCT, product),
             )
-            if is_told
+            if is_given
         ]
-        if len(told) != 1:
+        if len(given) != 1:
             raise RecallRefused(
                 "say what is recalled by one of: a lot, a list of serials, a range of serials,"
                 " a production window, the whole product"
@@ -132,7 +132,7 @@ class RecallScope:
         since, until = window or (None, None)
         try:
             made = cls(
-                kind=told[0],
+                kind=given[0],
                 gtin=str(Gtin.parse(gtin)),
                 lot=lot,
                 serial=first,
@@ -209,7 +209,7 @@ class RecallScope:
 
     def as_dict(self) -> dict[str, object]:
         """What it says, ready for JSON."""
-        said = {
+        fields = {
             "kind": self.kind.value,
             "gtin": self.gtin,
             "lot": self.lot,
@@ -220,7 +220,7 @@ class RecallScope:
             "place": self.place,
             "market": self.market,
         }
-        return {name: value for name, value in said.items() if value}
+        return {name: value for name, value in fields.items() if value}
 
     @property
     def word(self) -> str:
@@ -282,16 +282,18 @@ _MADE_THEN = (
 
 def _made_in_window(snapshot: Snapshot, scope: RecallScope) -> set[str]:
     """The packs of the product that were commissioned in the window, there."""
-    told = event.c
-    wanted = select(told.seq).where(
-        told.biz_step == "commissioning",
-        told.event_time >= scope.since,
-        told.event_time < scope.until,
-        told.voided.is_(False),
+    columns = event.c
+    wanted = select(columns.seq).where(
+        columns.biz_step == "commissioning",
+        columns.event_time >= scope.since,
+        columns.event_time < scope.until,
+        columns.voided.is_(False),
     )
     if scope.place:
         here = f"/414/{scope.place}"
-        wanted = wanted.where(told.read_point.startswith(here) | told.biz_location.startswith(here))
+        wanted = wanted.where(
+            columns.read_point.startswith(here) | columns.biz_location.startswith(here)
+        )
     seqs = list(snapshot.connection.scalars(wanted))
     rows = RawDriver(snapshot).all_in(_MADE_THEN, seqs)
     head = f"/01/{scope.gtin}/21/"
@@ -324,9 +326,9 @@ def keys_in(snapshot: Snapshot, scope: RecallScope) -> Iterator[str]:
     if scope.kind is ScopeKind.LOT:
         yield from keys_of_lot(snapshot, scope.gtin, scope.lot)
     elif scope.kind not in LISTED:
-        told = "SELECT key FROM item_key WHERE key >= ? AND key < ? ORDER BY key"
+        in_range = "SELECT key FROM item_key WHERE key >= ? AND key < ? ORDER BY key"
         for ends in _key_ranges(scope):
-            for key in unpack_keys(RawDriver(snapshot).stream(told, ends)):
+            for key in unpack_keys(RawDriver(snapshot).stream(in_range, ends)):
                 if scope.covers(key, ""):
                     yield key
 
@@ -345,10 +347,14 @@ def uploaded_in(snapshot: Snapshot, scope: RecallScope) -> Iterator[tuple[str, s
     """Packs that belong by the registry alone, by serial: key and state."""
     if scope.kind in LISTED:
         return
-    told = pack_table.c
-    wanted = select(told.serial, told.state).where(told.code == scope.gtin).order_by(told.serial)
+    columns = pack_table.c
+    wanted = (
+        select(columns.serial, columns.state)
+        .where(columns.code == scope.gtin)
+        .order_by(columns.serial)
+    )
     if scope.kind is ScopeKind.LOT:
-        wanted = wanted.where(told.lot == scope.lot)
+        wanted = wanted.where(columns.lot == scope.lot)
     driver = RawDriver(snapshot)
     numbers = set(lot_numbers(driver, scope.gtin, scope.lot))
     rows = iter(snapshot.connection.execute(wanted).yield_per(KEYS_PER_QUESTION))
@@ -357,8 +363,8 @@ def uploaded_in(snapshot: Snapshot, scope: RecallScope) -> Iterator[tuple[str, s
         found = driver.all_in(_LOT_OF, [pack_key(key) for key in keys])
         lots = {unpack_key(bytes(packed)): lot for packed, lot in found}
         for key, state in keys.items():
-            is_told = key in lots and (scope.kind is not ScopeKind.LOT or lots[key] in numbers)
-            if not is_told and (scope.kind is ScopeKind.LOT or scope.covers(key, "")):
+            is_given = key in lots and (scope.kind is not ScopeKind.LOT or lots[key] in numbers)
+            if not is_given and (scope.kind is ScopeKind.LOT or scope.covers(key, "")):
                 yield key, state
 
 

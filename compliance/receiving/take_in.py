@@ -156,8 +156,8 @@ class _Delivery:
         )
         answer = perform_act(self.tx, act, self.context)
         if not answer.done:
-            said = "; ".join(f"{one.id}: {one.say}" for one in answer.packs[:5] if not one.done)
-            raise Problem(409, "Delivery refused", f"{answer.say} {said}")
+            refused = "; ".join(f"{one.id}: {one.say}" for one in answer.packs[:5] if not one.done)
+            raise Problem(409, "Delivery refused", f"{answer.say} {refused}")
         return answer.event
 
     def _wholly(self, key: str, ready: frozenset[str]) -> Iterator[str]:

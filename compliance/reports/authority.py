@@ -104,7 +104,7 @@ def _typed_by_hand(snapshot: Snapshot, since: datetime, until: datetime) -> Coun
         )
     )
     return Counter(
-        msgspec.json.decode(told, type=_Typed).client for told in rows if b'"manual":true' in told
+        msgspec.json.decode(row, type=_Typed).client for row in rows if b'"manual":true' in row
     )
 
 
@@ -129,7 +129,7 @@ def lots_section(snapshot: Snapshot, census: PackCensus) -> Section:
                 str(judged.total()),
                 str(judged[Word.OK]),
                 uploaded.isoformat(timespec="minutes"),
-                one.released or "not told",
+                one.released or "not given",
                 _is_in_time(uploaded, one.released),
                 _recalled_in(stops, census, (one.code, one.lot)),
             )
@@ -162,7 +162,7 @@ def _recalled_in(stops: Restrictions, census: PackCensus, lot: tuple[str, str]) 
 def _is_in_time(uploaded: datetime, released: str | None) -> str:
     """Whether a lot was uploaded by the day of its release, in a word."""
     if released is None:
-        return "not told"
+        return "not given"
     return "yes" if uploaded.date().isoformat() <= released else "NO"
 
 

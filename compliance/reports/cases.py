@@ -57,7 +57,7 @@ def _suspect(cases: list[CaseFile]) -> Section:
         facts=(("cases", str(len(cases))), ("notices late or not made", str(late))),
         columns=(
             "case", "GTIN", "lot", "serial", "suspicion", "opened", "state", "illegitimate since",
-            "FDA told", "partners told", "FDA incident", "why",
+            "FDA notified", "partners notified", "FDA incident", "why",
         ),
         rows=tuple(
             (
@@ -69,8 +69,8 @@ def _suspect(cases: list[CaseFile]) -> Section:
                 one.opened.isoformat(timespec="minutes"),
                 one.state,
                 one.illegitimate.isoformat(timespec="minutes") if one.illegitimate else "",
-                _told(one, Notice.FDA),
-                _told(one, Notice.PARTNERS),
+                _notified_at(one, Notice.FDA),
+                _notified_at(one, Notice.PARTNERS),
                 one.incident,
                 one.steps[-1].note,
             )
@@ -130,7 +130,7 @@ def corrections_section(snapshot: Snapshot, since: datetime, until: datetime) ->
     )
 
 
-def _told(case: CaseFile, whom: Notice) -> str:
+def _notified_at(case: CaseFile, whom: Notice) -> str:
     at = case.notified(whom)
     if at is None:
         return f"not yet; due {case.due.isoformat(timespec='minutes')}" if case.due else ""

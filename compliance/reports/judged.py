@@ -93,7 +93,7 @@ def against(one: JudgedPack) -> str:
 def counts(counted: Counter[Word]) -> tuple[tuple[str, str], ...]:
     """How many packs there are, and how many of each verdict, as facts of a section."""
     return ("packs", str(counted.total())), *(
-        (said, str(counted[word])) for word, said in VERDICTS.items()
+        (label, str(counted[word])) for word, label in VERDICTS.items()
     )
 
 

@@ -63,8 +63,8 @@ def _partner_days(snapshot: Snapshot, since: datetime, until: datetime) -> list[
     )
     found: set[tuple[date, str]] = set()
     for time, payload in rows:
-        said = unpack_outline(payload)  # the parties of an archived event stay in the database
-        for owner in (owner_among(said.sources), owner_among(said.destinations)):
+        outline = unpack_outline(payload)  # the parties of an archived event stay in the database
+        for owner in (owner_among(outline.sources), owner_among(outline.destinations)):
             key = canonical_key(owner) if owner else ""
             if key.startswith(("/414/", "/417/")):
                 found.add((time.astimezone(UTC).date(), key[5:18]))

@@ -70,7 +70,7 @@ def quarantine_section(snapshot: Snapshot, now: datetime) -> Section:
             if one.verdict is Word.OK or _has_left(one):
                 continue
             counted[one.verdict] += 1
-            if not _said_above(stops, one).issuperset(one.reasons):
+            if not _restricted_above(stops, one).issuperset(one.reasons):
                 own_rows += 1
                 yield one.gtin, one.lot, one.serial, one.verdict.value, against(one), "", ""
 
@@ -91,16 +91,16 @@ def _has_left(one: JudgedPack) -> bool:
     return not _LEFT_TRADE.isdisjoint(reasons) and _STILL_SOUGHT.isdisjoint(reasons)
 
 
-def _said_above(stops: Restrictions, one: JudgedPack) -> set[Reason]:
+def _restricted_above(stops: Restrictions, one: JudgedPack) -> set[Reason]:
     """What rows of its product, lot or case say of a pack."""
     state = stops.lot(one.gtin, one.lot, ANYWHERE)
-    said = {_OF_LOT[state]} if state is not LotState.ACTIVE else set()
+    restrictions = {_OF_LOT[state]} if state is not LotState.ACTIVE else set()
     if one.gtin in stops.withdrawn:
-        said.add(Reason.WITHDRAWN)
+        restrictions.add(Reason.WITHDRAWN)
     suspected = stops.doubt(one.gtin, one.lot, one.serial)
     if suspected is not None:
-        said.add(OF_DOUBT[suspected])
-    return said
+        restrictions.add(OF_DOUBT[suspected])
+    return restrictions
 
 
 def _above_packs(snapshot: Snapshot) -> Iterator[tuple[str, ...]]:
@@ -108,16 +108,16 @@ def _above_packs(snapshot: Snapshot) -> Iterator[tuple[str, ...]]:
     run = snapshot.connection.execute
     for one in run(select(doubt)):
         reason = OF_DOUBT[Doubt(one.kind)]
-        yield one.gtin, one.lot, one.serial, *_said(reason, one.since_us), one.case_id
+        yield one.gtin, one.lot, one.serial, *_reason_cells(reason, one.since_us), one.case_id
     for one in run(select(lot_state).where(lot_state.c.state != LotState.ACTIVE.value)):
         reason = _OF_LOT[LotState(one.state)]
-        yield one.gtin, one.lot, "", *_said(reason, one.since_us, one.market), ""
+        yield one.gtin, one.lot, "", *_reason_cells(reason, one.since_us, one.market), ""
     withdrawn = product_market.c.state == ProductState.WITHDRAWN.value
     for one in run(select(product_market).where(withdrawn)):
-        yield one.code, "", "", *_said(Reason.WITHDRAWN, one.since_us, one.market), ""
+        yield one.code, "", "", *_reason_cells(Reason.WITHDRAWN, one.since_us, one.market), ""
 
 
-def _said(reason: Reason, since_us: int, market: str = "") -> tuple[str, str, str]:
+def _reason_cells(reason: Reason, since_us: int, market: str = "") -> tuple[str, str, str]:
     """Verdict, reason with its market, and since when."""
     where = f" in {market}" if market else ""
     return word_of(reason).value, f"{reason.value}{where}", moment_of(since_us).isoformat()

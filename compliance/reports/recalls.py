@@ -100,7 +100,7 @@ def _section(snapshot: Snapshot, recalls: list[RecallRecord], now: datetime) -> 
 def _row(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tuple[str, ...]:
     packs = (name_of(pack.key) for pack in packs_of(snapshot, one))
     verdicts = Counter(pack.verdict for pack in judge_packs(snapshot, packs, now))
-    told, answered = snapshot.connection.execute(
+    notified, answered = snapshot.connection.execute(
         select(func.count(), func.count(recall_notice.c.acknowledged_us)).where(
             recall_notice.c.recall == one.id
         )
@@ -116,6 +116,6 @@ def _row(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tuple[str, ...
         str(one.packs),
         str(verdicts.total()),
         str(verdicts[Word.OK]),
-        str(told),
+        str(notified),
         str(answered),
     )

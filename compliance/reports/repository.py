@@ -130,12 +130,14 @@ def changes_section(snapshot: Snapshot, since: datetime, until: datetime) -> Sec
     counted: Counter[str] = Counter()
     wanted = select(entry.idx, entry.record_time, entry.public, entry.confidential)
     for one in connection.execute(wanted.where(*here).order_by(entry.idx)):
-        said = {**_json(one.public), **_json(one.confidential)}
-        act = str(said.get("act") or ("participant-registered" if "client" in said else "other"))
+        fields = {**_json(one.public), **_json(one.confidential)}
+        act = str(
+            fields.get("act") or ("participant-registered" if "client" in fields else "other")
+        )
         counted[act] += 1
         if len(rows) < ROWS_MAX:
-            who = said.get("name") or said.get("client") or said.get("key") or ""
-            by = said.get("by") or ""
+            who = fields.get("name") or fields.get("client") or fields.get("key") or ""
+            by = fields.get("by") or ""
             rows.append((str(one.idx), one.record_time.isoformat(), act, str(who), str(by)))
     return Section(
         title="Access, changes of users, and exports",
@@ -151,10 +153,10 @@ def changes_section(snapshot: Snapshot, since: datetime, until: datetime) -> Sec
 
 def _json(part: bytes | None) -> dict[str, object]:
     try:
-        said = orjson.loads(part) if part else {}
+        fields = orjson.loads(part) if part else {}
     except orjson.JSONDecodeError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return fields if isinstance(fields, dict) else {}
 
 
 def audits_section(snapshot: Snapshot) -> Section:

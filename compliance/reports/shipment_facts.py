@@ -39,8 +39,8 @@ def dates(event: Event) -> tuple[tuple[str, str], ...]:
     (('date of transaction', '2026-11-20'), ('date of shipment', '2026-11-23 22:30 -05:00'))
     """
     shipped = local_time(event)
-    told = _texts(event, "transactionDate")
-    day = told[0] if told else f"{shipped:%Y-%m-%d}"
+    dates_given = _texts(event, "transactionDate")
+    day = dates_given[0] if dates_given else f"{shipped:%Y-%m-%d}"
     offset = f"{shipped:%z}"
     return (
         ("date of transaction", day),
@@ -68,9 +68,9 @@ def purchase_facts(event: Event) -> Iterator[tuple[str, str]]:
         for node in _nodes(event, name):
             qualifier = next((v for _, local, v in node.attributes if local == "qualifier"), "")
             inner = [child for child in node.children if isinstance(child, Node)]
-            said = qualifier.replace("_", " ").lower() or ("" if inner else node.text.strip())
+            kind = qualifier.replace("_", " ").lower() or ("" if inner else node.text.strip())
             statements = [one.text for one in inner if one.name not in _LISTS]
-            yield title, ": ".join(filter(None, [said, *statements]))
+            yield title, ": ".join(filter(None, [kind, *statements]))
             yield from _listed(inner)
         yield from ((title, text) for text in _texts(event, f"{name}Statement"))
     yield from _listed(event.extensions)
@@ -101,17 +101,17 @@ def standing(snapshot: Snapshot, seq: int, roots: list[str]) -> tuple[str, ...]:
     times: list[datetime] = []
     for key in roots[:ROOTS_MAX]:
         events = path(snapshot, key)
-        place = next((at for at, told in enumerate(events) if told.seq == seq), None)
+        place = next((at for at, turn in enumerate(events) if turn.seq == seq), None)
         if place is None:
             wrong += 1
             continue
-        for told in events[place + 1 :]:
-            if told.biz_step == "shipping":
+        for turn in events[place + 1 :]:
+            if turn.biz_step == "shipping":
                 break  # what follows is about that shipment
-            if told.biz_step == "void_shipping" or told.disposition == "returned":
-                is_void = told.biz_step == "void_shipping"
+            if turn.biz_step == "void_shipping" or turn.disposition == "returned":
+                is_void = turn.biz_step == "void_shipping"
                 voided, returned = voided + is_void, returned + (not is_void)
-                times.append(told.event_time)
+                times.append(turn.event_time)
                 break
     looked = len(roots[:ROOTS_MAX])
     when = f" on {min(times):%Y-%m-%d %H:%M} UTC" if times else ""
@@ -121,7 +121,9 @@ def standing(snapshot: Snapshot, seq: int, roots: list[str]) -> tuple[str, ...]:
         (returned, f"Goods of this shipment came back{when}"),
     )
     return tuple(
-        f"{said}." if count == looked else f"{said}: {count} of {looked} things that it names."
-        for count, said in sentences
+        f"{sentence}."
+        if count == looked
+        else f"{sentence}: {count} of {looked} things that it names."
+        for count, sentence in sentences
         if count
     )

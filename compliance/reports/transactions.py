@@ -155,8 +155,8 @@ def shipped_events(
 
 
 def _information(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
-    said = shipped.event
-    numbers = ", ".join(one.id for one in said.biz_transactions or ())
+    event = shipped.event
+    numbers = ", ".join(one.id for one in event.biz_transactions or ())
     items = items_of(snapshot, shipped.seq)
     roots = list(snapshot.connection.scalars(select(item.c.key).where(item.c.id.in_(items[:200]))))
     packs = packs_counted(snapshot, items, shipped.moment)
@@ -166,10 +166,10 @@ def _information(snapshot: Snapshot, shipped: ShippedEvent) -> Section:
         sentences=standing(snapshot, shipped.seq, roots),
         facts=(
             ("documents", numbers or "none"),
-            *dates(said),
-            *purchase_facts(said),
-            ("from", _party(snapshot, said.sources)),
-            ("to", _party(snapshot, said.destinations)),
+            *dates(event),
+            *purchase_facts(event),
+            ("from", _party(snapshot, event.sources)),
+            ("to", _party(snapshot, event.destinations)),
         ),
         columns=(
             "GTIN", *(title for title, _ in _PRODUCT_FACTS), "lot", "expiry", "containers",
@@ -346,11 +346,11 @@ def _party(snapshot: Snapshot, parties: Iterable[Party] | None) -> str:
     """The owner among sources or destinations, with name and address."""
     owner = owner_among(parties)
     if owner is None:
-        return "not told"
+        return "not given"
     key = canonical_key(owner)
-    told = attributes_known(snapshot, [key])
-    said = [told[key, name] for name in _PLACE_FACTS if (key, name) in told]
-    return ", ".join([*said, key.replace("/414/", "GLN ").replace("/417/", "GLN ")])
+    attributes = attributes_known(snapshot, [key])
+    lines = [attributes[key, name] for name in _PLACE_FACTS if (key, name) in attributes]
+    return ", ".join([*lines, key.replace("/414/", "GLN ").replace("/417/", "GLN ")])
 
 
 def owner_among(parties: Iterable[Party] | None) -> str | None:
@@ -365,7 +365,7 @@ def _product_facts(snapshot: Snapshot, gtins: set[str]) -> dict[tuple[str, str],
 
 def attributes_known(snapshot: Snapshot, keys: list[str]) -> dict[tuple[str, str], str]:
     """(key, last word of the attribute's name) -> value, of master data."""
-    told: dict[tuple[str, str], str] = {}
+    attributes: dict[tuple[str, str], str] = {}
     for at in range(0, len(keys), IDS_PER_QUESTION):
         rows = snapshot.connection.execute(
             select(master_data.c.key, master_data_attribute.c.name, master_data_attribute.c.value)
@@ -376,8 +376,8 @@ def attributes_known(snapshot: Snapshot, keys: list[str]) -> dict[tuple[str, str
             )
             .where(master_data.c.key.in_(keys[at : at + IDS_PER_QUESTION]))
         )
-        told.update({(key, name.rpartition("#")[2]): value for key, name, value in rows})
-    return told
+        attributes.update({(key, name.rpartition("#")[2]): value for key, name, value in rows})
+    return attributes
 
 
 def under_transaction(snapshot: Snapshot, transaction: str) -> list[int]:
@@ -400,7 +400,7 @@ def shipment_events(snapshot: Snapshot, number: str) -> list[int]:
         return _shipped_on(snapshot, f"/414/{gln}", day.strip())
     key = f"/00/{text}" if len(text) == 18 and text.isdigit() else canonical_key(text)
     if key.startswith("/00/"):
-        return [told.seq for told in path(snapshot, key) if told.biz_step == "shipping"]
+        return [turn.seq for turn in path(snapshot, key) if turn.biz_step == "shipping"]
     exact = under_transaction(snapshot, text)
     if exact or ":" in text:
         return exact

@@ -50,9 +50,9 @@ def requests_section(
         .mappings()
         .all()
     )
-    said = [_request(row) for row in rows]
-    counted = Counter(row[-1] for row in said)
-    here = verdicts_of(snapshot, ((row[3], row[4]) for row in said), now)
+    rows_shown = [_request(row) for row in rows]
+    counted = Counter(row[-1] for row in rows_shown)
+    here = verdicts_of(snapshot, ((row[3], row[4]) for row in rows_shown), now)
     return Section(
         title="Verification requests to partners",
         sentences=("A request is to be answered within 24 hours (582(b)(4)(C), (e)(4)(C)).",),
@@ -60,8 +60,8 @@ def requests_section(
         columns=(
             "request", "asked", "due", "GTIN", "serial", "lot", "tries", "outcome", "verdict now",
         ),
-        rows=tuple((*row, here[row[3], row[4]]) for row in said),
-        rows_total=len(said),
+        rows=tuple((*row, here[row[3], row[4]]) for row in rows_shown),
+        rows_total=len(rows_shown),
     )  # fmt: skip
 
 

@@ -254,11 +254,11 @@ def _packs_of(snapshot: Snapshot, hold: Hold) -> set[tuple[str, str, str]]:
 
 def _names(kept: KeptTable, row: RowMapping, packs: set[tuple[str, str, str]]) -> bool:
     """Whether a row may be about one of these packs; a missing lot or serial matches any."""
-    told = [row[name] or "" if name else "" for name in kept.packs]
+    values = [row[name] or "" if name else "" for name in kept.packs]
     return any(
         all(
             not mine or not theirs or mine == theirs
-            for mine, theirs in zip(told, pack, strict=True)
+            for mine, theirs in zip(values, pack, strict=True)
         )
         for pack in packs
     )
@@ -269,15 +269,15 @@ def _certify(tx: Transaction, order: _Order, table: Table, rows: Sequence[RowMap
     digest = sha256()
     for row in rows:
         digest.update(json.dumps(list(row.values()), default=_plain).encode() + b"\n")
-    said = {
+    details = {
         "record": order.rule.record.value,
         "entries": len(rows),
         "by": order.by,
         "rule": json.dumps(order.rule.as_dict(), sort_keys=True),
         "digest": digest.hexdigest(),
     }
-    tx.connection.execute(insert(erasure).values(at=tx.now, before=order.before, **said))
-    entry = {"act": "erased", "table": table.name, "before": order.before.isoformat(), **said}
+    tx.connection.execute(insert(erasure).values(at=tx.now, before=order.before, **details))
+    entry = {"act": "erased", "table": table.name, "before": order.before.isoformat(), **details}
     tx.log(LeafKind.SETTING, json.dumps(entry, sort_keys=True).encode())
 
 

@@ -84,11 +84,11 @@ class Held:
         events = driver.all_in(_OF_DOCUMENTS, list(ids))
         held = self.events(snapshot, [seq for _, seq in events])
         found = {number: held[seq] for number, seq in events if seq in held}
-        for number, received, party, told, own in driver.all_in(_DOCUMENTS, list(ids)):
+        for number, received, party, stated, own in driver.all_in(_DOCUMENTS, list(ids)):
             for hold in self.holds:
                 matter = hold.matter
                 # Events that another document brought first are not looked up: the document stays.
-                is_of_packs = matter.is_about_packs and told > own
+                is_of_packs = matter.is_about_packs and stated > own
                 is_of_time = _is_within(matter, received) and not matter.is_about_packs
                 if is_of_packs or (is_of_time and matter.party in (None, party)):
                     found.setdefault(number, hold.id)

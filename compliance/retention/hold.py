@@ -108,10 +108,10 @@ class Matter:
 
     def as_dict(self) -> dict[str, str]:
         """The conditions given, ready for JSON."""
-        said = {one.name: getattr(self, one.name) for one in fields(self)}
+        fields_given = {one.name: getattr(self, one.name) for one in fields(self)}
         return {
             name: value if isinstance(value, str) else value.isoformat()
-            for name, value in said.items()
+            for name, value in fields_given.items()
             if value is not None
         }
 
@@ -154,10 +154,10 @@ def open_hold(store: Store, matter: Matter, *, reason: str, by: str, now: dateti
         if len(open_holds(tx)) >= HOLDS_MAX:
             raise HoldRefused(f"{HOLDS_MAX} holds are open: release what is settled first")
         hold = Hold(f"H-{now:%Y%m%d}-{secrets.token_hex(4)}", reason.strip(), matter, tx.now, by)
-        said = {one.name: getattr(matter, one.name) for one in fields(matter)}
+        fields_given = {one.name: getattr(matter, one.name) for one in fields(matter)}
         tx.connection.execute(
             insert(legal_hold).values(
-                id=hold.id, reason=hold.reason, opened=tx.now, opened_by=by, **said
+                id=hold.id, reason=hold.reason, opened=tx.now, opened_by=by, **fields_given
             )
         )
         _log(tx, "opened", hold.id, reason=hold.reason, by=by)
@@ -226,9 +226,9 @@ def packs_of_case(snapshot: Snapshot, case_id: str) -> set[tuple[str, str, str]]
 
 
 def _hold(row: object) -> Hold:
-    said = {one.name: getattr(row, one.name) for one in fields(Matter)}
+    fields_given = {one.name: getattr(row, one.name) for one in fields(Matter)}
     names = [one.name for one in fields(Hold) if one.name != "matter"]
-    return Hold(matter=Matter(**said), **{name: getattr(row, name) for name in names})
+    return Hold(matter=Matter(**fields_given), **{name: getattr(row, name) for name in names})
 
 
 def _need_reason(reason: str) -> None:
@@ -238,6 +238,6 @@ def _need_reason(reason: str) -> None:
         raise HoldRefused(f"the reason has {len(reason)} characters, at most {REASON_CHARS_MAX}")
 
 
-def _log(tx: Transaction, deed: str, hold_id: str, **said: str) -> None:
-    entry = {"act": f"hold-{deed}", "hold": hold_id, **said}
+def _log(tx: Transaction, deed: str, hold_id: str, **fields_given: str) -> None:
+    entry = {"act": f"hold-{deed}", "hold": hold_id, **fields_given}
     tx.log(LeafKind.SETTING, json.dumps(entry, sort_keys=True).encode())

@@ -218,12 +218,12 @@ def parse_policy(text: str) -> RetentionPolicy:
     if len(text) > POLICY_BYTES_MAX:
         raise PolicyRefused([_finding("policy", f"has more than {POLICY_BYTES_MAX} bytes")])
     try:
-        told = tomllib.loads(text)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
         raise PolicyRefused([_finding("policy", f"is not TOML: {fault}")]) from None
     findings: list[Finding] = []
     rules = {rule.record: rule for rule in _DEFAULTS}
-    for name, table in told.items():
+    for name, table in document.items():
         if name not in {record.value for record in RecordClass} or not isinstance(table, dict):
             known = ", ".join(RecordClass)
             findings.append(_finding(name, "is no class of record", f"One of: {known}."))

@@ -60,8 +60,8 @@ def open_(request: Request, caller: MayStop, body: CaseWanted) -> dict[str, obje
         gtin = str(Gtin.parse(body.gtin))
     except ValueError as fault:
         raise Problem(422, "Not a GTIN", f"{body.gtin}: {fault}") from None
-    said = body.model_dump()
-    wanted = NewCase(**{**said, "kind": CaseKind(body.kind), "gtin": gtin})
+    fields = body.model_dump()
+    wanted = NewCase(**{**fields, "kind": CaseKind(body.kind), "gtin": gtin})
     try:
         with store_of(request).write(now_of(request)) as tx:
             return open_case(tx, wanted, by=caller.name).as_dict()

@@ -95,8 +95,8 @@ def plan(request: Request, caller: MayEnter, body: WantedAudit) -> dict[str, obj
     """Put an audit of this repository into the calendar."""
     try:
         with store_of(request).write(now_of(request)) as tx:
-            said = {"scope": body.scope, "auditor": body.auditor, "by": caller.name}
-            return plan_audit(tx, body.planned, **said).as_dict()
+            details = {"scope": body.scope, "auditor": body.auditor, "by": caller.name}
+            return plan_audit(tx, body.planned, **details).as_dict()
     except AuditRefused as refused:
         raise Problem(422, "Audit not planned", str(refused)) from None
 

@@ -70,9 +70,9 @@ class ChannelWanted(BaseModel):
 @router.post("/channels", status_code=201)
 def connect(request: Request, caller: MayConnect, body: ChannelWanted) -> dict[str, object]:
     """Connect a partner by a channel of some kind."""
-    said = body.model_dump()
+    fields = body.model_dump()
     try:
-        made = connect_partner(exchange_of(request), NewChannel(**said), by=caller.name)
+        made = connect_partner(exchange_of(request), NewChannel(**fields), by=caller.name)
     except ChannelRefused as refused:
         raise Problem(422, "Channel not made", str(refused)) from None
     return made.as_dict()

@@ -175,10 +175,10 @@ def _may_see(job: ExportJob, caller: Caller) -> bool:
 
 
 def _selection(body: DossierWanted) -> DossierSelection:
-    said = {key: str(value) for key, value in body.model_dump(by_alias=True).items() if value}
+    fields = {key: str(value) for key, value in body.model_dump(by_alias=True).items() if value}
     try:
         if body.gtin:
-            said["gtin"] = str(Gtin.parse(body.gtin))
-        return selection_from(said)
+            fields["gtin"] = str(Gtin.parse(body.gtin))
+        return selection_from(fields)
     except ValueError as fault:
         raise Problem(422, "No such dossier", str(fault)) from None

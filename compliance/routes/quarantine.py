@@ -58,10 +58,10 @@ class QuarantineRelease(BaseModel):
 @router.post("", status_code=201)
 def place(request: Request, caller: MayHold, body: QuarantineWanted) -> dict[str, object]:
     """Hold goods: from this moment every door refuses to move or sell them."""
-    said = body.model_dump(exclude={"kind", "reason", "owner", "due"})
+    fields = body.model_dump(exclude={"kind", "reason", "owner", "due"})
     now = now_of(request)
     try:
-        subject = QuarantineSubject.parse(body.kind, **said)
+        subject = QuarantineSubject.parse(body.kind, **fields)
         with store_of(request).write(now) as tx:
             held = place_quarantine(
                 tx, subject, reason=body.reason, by=caller.name, owner=body.owner, due=body.due

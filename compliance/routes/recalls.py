@@ -168,8 +168,8 @@ def status(request: Request, recall_id: str) -> StreamingResponse:
     """One recall: where its packs are now, each of them, and whom to notify; streamed."""
     with store_of(request).read() as snapshot:
         found = _found(snapshot, recall_id)
-        told = found.as_dict() | {"reach": reach_now(snapshot, found).counts.as_dict()}
-    head = orjson.dumps(told)[:-1] + b',"packs":['
+        answer = found.as_dict() | {"reach": reach_now(snapshot, found).counts.as_dict()}
+    head = orjson.dumps(answer)[:-1] + b',"packs":['
     return _streamed(store_of(request), found, head, b"]}", separator=b",")
 
 
@@ -238,11 +238,11 @@ def _with_packs(request: Request, found: RecallRecord, caller: Caller) -> dict[s
 
 def shown(snapshot: Snapshot, found: RecallRecord, *, is_operator: bool) -> dict[str, object]:
     """A recall with its first `PACKS_SHOWN_MAX` packs; to others than the operator with none."""
-    told = found.as_dict() | {"reach": reach_now(snapshot, found).counts.as_dict()}
+    answer = found.as_dict() | {"reach": reach_now(snapshot, found).counts.as_dict()}
     if not is_operator:
-        return told | {"packs": [], "holders": []}
+        return answer | {"packs": [], "holders": []}
     with closing(packs_of(snapshot, found)) as listed:
-        return told | {"packs": [one.as_dict() for one in islice(listed, PACKS_SHOWN_MAX)]}
+        return answer | {"packs": [one.as_dict() for one in islice(listed, PACKS_SHOWN_MAX)]}
 
 
 def _streamed(

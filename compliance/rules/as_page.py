@@ -67,5 +67,5 @@ def _row(rule_id: str) -> str:
     )
     needs = "store" if rule.needs is RuleNeed.STORE else ""
     mends = "yes" if rule.id in _MENDED else ""
-    told = (rule.id, f"`{rule.code}`", *weights, needs, mends, rule.asks, rule.citation)
-    return f"| {' | '.join(told)} |\n"
+    cells = (rule.id, f"`{rule.code}`", *weights, needs, mends, rule.asks, rule.citation)
+    return f"| {' | '.join(cells)} |\n"

@@ -301,16 +301,16 @@ _CITED: Final = {
 """What each rule follows: by its number, else by the letter of its group."""
 
 
-def as_told(finding: Finding) -> dict[str, object]:
+def as_listed(finding: Finding) -> dict[str, object]:
     """A finding as `check --json` shows it: with the rule's number and what it follows.
 
-    >>> told = as_told(Finding("dscsa.m02-ndc", Severity.ERROR, "no NDC"))
-    >>> told["rule"], told["citation"][:12]
+    >>> listed = as_listed(Finding("dscsa.m02-ndc", Severity.ERROR, "no NDC"))
+    >>> listed["rule"], listed["citation"][:12]
     ('M02', 'FD&C Act 581')
     """
     rule = RULE_OF_CODE.get(finding.code)
-    said = finding.as_dict()
-    return said if rule is None else {**said, "rule": rule.id, "citation": rule.citation}
+    fields = finding.as_dict()
+    return fields if rule is None else {**fields, "rule": rule.id, "citation": rule.citation}
 
 
 @dataclass(frozen=True, slots=True)

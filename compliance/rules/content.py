@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from compliance.rules.header import gln_of
 from compliance.rules.known import receiver, sender_and_instance
-from compliance.rules.products import gtin_of, places_told, products_told
+from compliance.rules.products import gtin_of, places_stated, products_stated
 from compliance.rules.shipped_file import is_sgtin, local_time
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _in_camels(members: list[tuple[str, Any]]) -> dict[str, Any]:  # members of 
 def content_of(file: ShippedFile, header: Header) -> FileContent:
     """What a file says, once all of its events were seen."""
     inside = _contents(file)
-    names = {gln_of(uri): facts.get("name", "") for uri, facts in places_told(header)}
+    names = {gln_of(uri): facts.get("name", "") for uri, facts in places_stated(header)}
     things = {key for step in file.steps for key in (*step.ids, step.parent) if key}
     packs = {key for key in things if is_sgtin(key) and key not in inside}
     ordered = file.in_time()
@@ -157,7 +157,7 @@ def within(roots: Iterable[str], inside: dict[str, list[str]]) -> Iterator[str]:
 def _products(
     file: ShippedFile, header: Header, inside: dict[str, list[str]], things: set[str]
 ) -> Iterator[ProductInFile]:
-    facts = {gtin_of(uri): told for uri, told in products_told(header)}
+    facts = {gtin_of(uri): facts_stated for uri, facts_stated in products_stated(header)}
     packs = Counter(key[4:18] for key in things if is_sgtin(key) and key not in inside)
     cases = Counter(key[4:18] for key in things if is_sgtin(key) and key in inside)
     lots: dict[str, dict[tuple[str, str], set[str]]] = defaultdict(lambda: defaultdict(set))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from compliance.rules.header import HEADER, SBDH, gln_of
 from compliance.rules.known import is_made, receiver, sender_and_instance
-from compliance.rules.products import PRODUCT, gtin_of, products_told
+from compliance.rules.products import PRODUCT, gtin_of, products_stated
 from compliance.rules.shipped_file import is_sgtin, is_sscc
 from epcis.store.item_status import ItemStatus
 from schemas.finding import Severity, Where
@@ -173,12 +173,12 @@ def _authorized(
 
 
 def _products(header: Header, known: KnownBefore, say: Findings) -> Iterator[Finding]:
-    for uri, told in products_told(header):
+    for uri, stated in products_stated(header):
         ours = known.product(gtin_of(uri) or "")
         differing = [
             name
             for key, name in PRODUCT.items()
-            if told.get(key) and ours.get(key) and told[key].strip() != ours[key].strip()
+            if stated.get(key) and ours.get(key) and stated[key].strip() != ours[key].strip()
         ]
         if differing:
             yield say.found(
@@ -255,20 +255,20 @@ def _shipped(
 ) -> Iterator[Finding]:
     inside = list(_contents(step.ids, file, known))
     yield from _custody(step, trade, known, say)
-    told = {
+    shipped = {
         key: (one.lot, one.expires)
         for one in file.steps
         if one.biz_step == "commissioning"
         for key in one.ids
     }
-    packs = [(key, *told.get(key, ("", ""))) for key in inside if is_sgtin(key)]
+    packs = [(key, *shipped.get(key, ("", ""))) for key in inside if is_sgtin(key)]
     by_rule: dict[tuple[str, str], list[str]] = defaultdict(list)
     exempt: list[str] = []
     for key, reasons, facts in known.against(packs, step.at):
         if facts.exempt:
             exempt.append(key)
         for reason in reasons:
-            if reason in RULE_OF_REASON and not (reason is Reason.EXPIRED and told.get(key)):
+            if reason in RULE_OF_REASON and not (reason is Reason.EXPIRED and shipped.get(key)):
                 by_rule[RULE_OF_REASON[reason], reason.value.replace("-", " ")].append(key)
     for (rule, word), keys in by_rule.items():
         yield say.found(
@@ -319,7 +319,7 @@ def _custody(
          "Void the first shipment, or receive the return."),
         ("S04", others, "is with somebody else than the seller, by what was known before",
          "Ask the seller how it got the goods before you pay for them."),
-        ("S22", late, "was handled before this file told where it comes from",
+        ("S22", late, "was handled before this file stated where it comes from",
          "Ask the partner to send data before goods."),
     ):  # fmt: skip
         if keys:

@@ -111,15 +111,15 @@ def _own_key(file: JsonFile, name: str) -> tuple[str, tuple[Edit, ...]]:
     if prefix is not None:
         return f"{prefix}:{name}", ()
     context = file.root.child("@context")
-    told = json.dumps({"gs1ushc": GS1US}).encode()
+    member = json.dumps({"gs1ushc": GS1US}).encode()
     if context is None:
-        return f"gs1ushc:{name}", (new_member(file.root, "@context", told),)
+        return f"gs1ushc:{name}", (new_member(file.root, "@context", member),)
     if context.data[context.start : context.start + 1] == b"[" and context.children:
         last = context.children[-1]
-        return f"gs1ushc:{name}", (Edit(last.end, last.end, b", " + told),)
+        return f"gs1ushc:{name}", (Edit(last.end, last.end, b", " + member),)
     written = file.data[context.start : context.end]
     return f"gs1ushc:{name}", (
-        Edit(context.start, context.end, b"[" + written + b", " + told + b"]"),
+        Edit(context.start, context.end, b"[" + written + b", " + member + b"]"),
     )
 
 
@@ -146,17 +146,17 @@ def _members(root: JsonSpan) -> Iterator[JsonSpan]:
 
 def _drop_shipment(file: JsonFile) -> Iterator[Change]:
     header = _header(file)
-    told = header.child("dropShipment") if header is not None else None
-    if told is None:
+    drop_shipment = header.child("dropShipment") if header is not None else None
+    if drop_shipment is None:
         return
-    value = file.data[told.start : told.end]
+    value = file.data[drop_shipment.start : drop_shipment.end]
     edits = [
-        new_member(event, told.key, value)
+        new_member(event, drop_shipment.key, value)
         for event in file.events()
         if step_of(event) == "shipping" and event.child("dropShipment") is None
     ]
-    edits.append(removal(told))
-    yield Change(told.line, "dropShipment moves to the shipping events", tuple(edits))
+    edits.append(removal(drop_shipment))
+    yield Change(drop_shipment.line, "dropShipment moves to the shipping events", tuple(edits))
 
 
 def _entries(file: JsonFile) -> Iterator[JsonSpan]:

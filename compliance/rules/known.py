@@ -113,9 +113,11 @@ class KnownBefore:
         columns = (document.c.sha256, document.c.header, document.c.findings, document.c.received)
         latest = select(*columns).order_by(document.c.id.desc()).limit(DOCUMENTS_MAX)
         for row in self.snapshot.connection.execute(latest):
-            told = sender_and_instance(unpack_header(row.header)) if row.header else ("", "")
+            sender_instance = (
+                sender_and_instance(unpack_header(row.header)) if row.header else ("", "")
+            )
             is_faulty = not is_acceptable(ReadingNotes.unpacked(row.findings).findings)
-            yield EarlierDocument(row.sha256, *told, is_faulty, row.received)
+            yield EarlierDocument(row.sha256, *sender_instance, is_faulty, row.received)
 
     def licences_of(self, gln: str) -> list[Licence]:
         """The licences on record of a partner."""

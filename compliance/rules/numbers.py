@@ -72,16 +72,16 @@ def _against_table(
 def _variants(file: ShippedFile, say: Findings) -> Iterator[Finding]:
     """Serials, and lots, of one product that differ only in case or in leading zeros."""
     first_of: dict[str, str] = {}
-    told: set[str] = set()
+    variants: set[str] = set()
     for step in file.steps:
         for key in step.ids:
             plain = _plain(key) if is_sgtin(key) else ""
             first = first_of.setdefault(plain, key) if plain else key
             if first != key:
                 rule = _rule_of(key, first, file)
-                if rule not in told:
+                if rule not in variants:
                     yield _alike(rule, key, first, step.where, say)
-                told.add(rule)
+                variants.add(rule)
     yield from _lots(file, say)
 
 

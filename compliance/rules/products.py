@@ -55,14 +55,14 @@ _INNER_PRODUCT: Final = "03"
 
 def judge_master_data(file: ShippedFile, header: Header, say: Findings) -> Iterator[Finding]:
     """Check the master data of a file about everything its events name."""
-    told_products = list(_elements(header, "EPCClass"))
-    products = dict(told_products)
+    stated_products = list(_elements(header, "EPCClass"))
+    products = dict(stated_products)
     places = dict(_elements(header, "Location")) | dict(_elements(header, "Party"))
-    for uri, element in told_products:
+    for uri, element in stated_products:
         yield from _product(uri, element, say)
     for uri, element in places.items():
         yield from _address_form(uri, element, say)
-    yield from _products_named(file, told_products, say)
+    yield from _products_named(file, stated_products, say)
     yield from _places_named(file, places, say)
     yield from _unused(file, products, places, say)
 
@@ -224,13 +224,13 @@ def _differing(one: dict[str, str], other: dict[str, str]) -> list[str]:
     return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 
-def products_told(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
+def products_stated(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
     """Every product that the master data describes, with its attributes."""
     for uri, element in _elements(header, "EPCClass"):
         yield uri, attributes_of(element)
 
 
-def places_told(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
+def places_stated(header: Header) -> Iterator[tuple[str, dict[str, str]]]:
     """Every place and party that the master data describes, with its attributes."""
     for kind in ("Location", "Party"):
         for uri, element in _elements(header, kind):

@@ -67,7 +67,7 @@ def judge_units(file: ShippedFile, say: Findings) -> Iterator[Finding]:
             names = " and ".join(sorted(unit or "pieces" for unit in units))
             yield say.found(
                 "L12",
-                f"quantities of {product} are told in {names}",
+                f"quantities of {product} are given in {names}",
                 "Tell them in one unit, or in pieces without a unit.",
                 list(units.values())[-1],
             )

@@ -62,7 +62,7 @@ def _soap(file: XmlFile) -> Iterator[Change]:
         for name, value in around.attributes.items()
         if name.startswith("xmlns") and name not in document.attributes
     }
-    told = "".join(f' {name}="{value}"' for name, value in declared.items()).encode()
+    namespaces = "".join(f' {name}="{value}"' for name, value in declared.items()).encode()
     name_end = (
         document.start + len(document.prefix) + bool(document.prefix) + len(document.name) + 1
     )
@@ -71,7 +71,7 @@ def _soap(file: XmlFile) -> Iterator[Change]:
         "the document is taken out of its SOAP envelope",
         (
             Edit(file.root.start, document.start, b""),
-            Edit(name_end, name_end, told),
+            Edit(name_end, name_end, namespaces),
             Edit(document.end, file.root.end, b""),
         ),
     )
@@ -89,9 +89,9 @@ def _around(one: XmlElement) -> list[XmlElement]:
 
 def _authority(file: XmlFile) -> Iterator[Change]:
     for one in file.find("Identifier"):
-        told = one.attributes.get("Authority")
-        if told is not None and told not in AUTHORITIES and is_party(one.text):
-            what = f"Authority: '{told}' becomes 'GS1'"
+        authority = one.attributes.get("Authority")
+        if authority is not None and authority not in AUTHORITIES and is_party(one.text):
+            what = f"Authority: '{authority}' becomes 'GS1'"
             yield Change(one.line, what, (attribute_edit(one, "Authority", "GS1"),))
 
 
@@ -170,15 +170,15 @@ def _all(root: XmlElement) -> Iterator[XmlElement]:
 
 def _drop_shipment(file: XmlFile) -> Iterator[Change]:
     header = next(file.find("EPCISHeader"), None)
-    told = header.child("dropShipment") if header is not None else None
-    if told is None:
+    drop_shipment = header.child("dropShipment") if header is not None else None
+    if drop_shipment is None:
         return
-    edits = [removal(told)]
+    edits = [removal(drop_shipment)]
     for event in file.events():
         if step_of(event) == "shipping" and event.child("dropShipment") is None:
-            text = told.text.strip()
+            text = drop_shipment.text.strip()
             edits.append(last_in(event, _element(event, "dropShipment", text, GS1US, "gs1ushc")))
-    yield Change(told.line, "dropShipment moves to the shipping events", tuple(edits))
+    yield Change(drop_shipment.line, "dropShipment moves to the shipping events", tuple(edits))
 
 
 def _ndc(file: XmlFile) -> Iterator[Change]:
@@ -225,9 +225,9 @@ def _places(file: XmlFile) -> Iterator[Change]:
     """Write a GLN of 13 digits as the URN by which the file names the same place."""
     urns: dict[str, set[str]] = {}
     candidates = list(file.find("id", "source", "destination"))
-    told = [one.text.strip() for one in candidates]
-    told += [one.attributes.get("id", "") for one in file.find("VocabularyElement")]
-    for text in told:
+    places = [one.text.strip() for one in candidates]
+    places += [one.attributes.get("id", "") for one in file.find("VocabularyElement")]
+    for text in places:
         if text.startswith("urn:epc:id:sgln:"):
             urns.setdefault(gln_of(text), set()).add(text)
     for one in candidates:

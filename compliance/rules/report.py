@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from compliance.rules.catalogue import RULE_OF_CODE, as_told
+from compliance.rules.catalogue import RULE_OF_CODE, as_listed
 from compliance.rules.file import examine
 from compliance.rules.mend import mend
 from compliance.rules.spans import NotMendable
@@ -49,7 +49,7 @@ class FindingGroup:
             "rule": self.rule,
             "asks": self.asks,
             "citation": self.citation,
-            "findings": [as_told(one) for one in self.findings],
+            "findings": [as_listed(one) for one in self.findings],
         }
 
     @property
@@ -117,10 +117,10 @@ class FileReport:
             "counts": self.counts,
             "content": self.answer.content.as_dict(),
             "groups": [group.as_dict() for group in self.groups],
-            "findings": [as_told(one) for one in self.answer.findings],
+            "findings": [as_listed(one) for one in self.answer.findings],
             "corrected": {
                 "changes": [change.as_dict() for change in self.changes],
-                "left": [as_told(one) for one in self.left],
+                "left": [as_listed(one) for one in self.left],
                 "notPossible": self.not_mendable,
             },
         }

@@ -177,10 +177,12 @@ class ShippedFile:
         sources = {cbv.bare("sdt", party.type): party.id for party in event.sources or ()}
         goals = {cbv.bare("sdt", party.type): party.id for party in event.destinations or ()}
         at = None if step.at == _FIRST else step.at
-        told = any(node.name in DIRECT_PURCHASE for node in event.extensions)
+        is_direct = any(node.name in DIRECT_PURCHASE for node in event.extensions)
         papers = tuple((cbv.bare("btt", p.type or ""), p.id) for p in event.biz_transactions or ())
         local = local_time(step.at, step.zone)
-        self.trades.append(Trade(step.where, at, sources, goals, step.ids, told, papers, local))
+        self.trades.append(
+            Trade(step.where, at, sources, goals, step.ids, is_direct, papers, local)
+        )
 
     def in_time(self) -> list[ShippedStep]:
         """The events in the order they happened, by document order where times are equal."""

@@ -120,7 +120,7 @@ def _disposition(step: ShippedStep, say: Findings) -> Iterator[Finding]:
     if fitting is not None and step.disposition not in fitting:
         yield say.found(
             "V03",
-            f"{step.biz_step} leaves the disposition '{step.disposition or 'unsaid'}'",
+            f"{step.biz_step} leaves the disposition '{step.disposition or 'none given'}'",
             f"It fits {' or '.join(sorted(fitting))}.",
             _in(step, "disposition"),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from compliance.rules.catalogue import GuidelineRelease
 from compliance.rules.header import gln_of
-from compliance.rules.products import places_told, products_told
+from compliance.rules.products import places_stated, products_stated
 from compliance.rules.shipped_file import named
 from schemas import cbv
 from schemas.finding import Severity, Where
@@ -78,10 +78,10 @@ def judge_sellers(file: ShippedFile, header: Header, say: Findings) -> Iterator[
 
     A seller counts as the manufacturer where the GTINs carry its company prefix or its name.
     """
-    names = {gln_of(uri): facts.get("name", "") for uri, facts in places_told(header)}
+    names = {gln_of(uri): facts.get("name", "") for uri, facts in places_stated(header)}
     makers = {
         _plain(facts["manufacturerOfTradeItemPartyName"])
-        for _, facts in products_told(header)
+        for _, facts in products_stated(header)
         if facts.get("manufacturerOfTradeItemPartyName")
     }
     prefixes = {head.split(":")[-1].split(".")[0] for head in file.heads if ":sgtin:" in head}
@@ -210,8 +210,8 @@ def _papers_of(step: ShippedStep) -> Where:
 def _drop_shipment(
     event: Event, step: ShippedStep, trade: Trade, say: Findings
 ) -> Iterator[Finding]:
-    told = [node.text.lower() for node in named(event.extensions, "dropShipment")]
-    if not told:
+    statements = [node.text.lower() for node in named(event.extensions, "dropShipment")]
+    if not statements:
         yield say.found(
             "S12",
             "the shipping event does not say whether it is a drop shipment",
@@ -219,11 +219,13 @@ def _drop_shipment(
             step.where,
         )
         return
-    if told[0] not in _YES_NO:
-        yield say.found("S12", f"dropShipment is '{told[0]}'", "Write true or false.", step.where)
+    if statements[0] not in _YES_NO:
+        yield say.found(
+            "S12", f"dropShipment is '{statements[0]}'", "Write true or false.", step.where
+        )
     buyer, place = trade.destinations.get("owning_party"), trade.destinations.get("location")
     goes_to_buyer = place is None or (buyer is not None and gln_of(place) == gln_of(buyer))
-    is_drop = told[0] in ("true", "1")
+    is_drop = statements[0] in ("true", "1")
     if is_drop and not goes_to_buyer and _prefix(place or "") == _prefix(buyer or ""):
         yield say.found(
             "S13",

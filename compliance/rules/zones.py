@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from compliance.rules.products import places_told
+from compliance.rules.products import places_stated
 from schemas.finding import Where
 from schemas.gs1.epc import canonical_key
 
@@ -56,7 +56,7 @@ def judge_zones(file: ShippedFile, header: Header, say: Findings) -> Iterator[Fi
     """Find events whose zone contradicts their own time, or belongs to the other season."""
     states = {
         canonical_key(uri): facts.get("state", "")
-        for uri, facts in places_told(header)
+        for uri, facts in places_stated(header)
         if facts.get("countryCode", "US") in ("US", "PR", "GU", "VI", "AS", "MP")
     }
     for step in file.steps:

@@ -19,7 +19,7 @@ from epcis.ledger.checkpoint import ED25519, Checkpoint, LogKey
 from epcis.ledger.entry import LeafKind
 from epcis.ledger.ledger_tables import ledger_checkpoint, ledger_head, ledger_key
 from epcis.ledger.sequencer import catch_up
-from epcis.ledger.signed import Signed, newest_signed, subject_of, untold
+from epcis.ledger.signed import Signed, newest_signed, signed_without_entry, subject_of
 from epcis.ledger.tree import Tree, head_of
 
 if TYPE_CHECKING:
@@ -146,14 +146,14 @@ def log_key_change(
     store: Store, what: str, certificate: Certificate, *, by: str, now: datetime
 ) -> None:
     """Record in the log that a key was made or revoked."""
-    said = {
+    details = {
         "act": what,
         "by": by,
         "certificate": f"{certificate.serial_number:x}",
         "name": certificate.subject.rfc4514_string(),
     }
     with store.write(now) as tx:
-        tx.log(LeafKind.KEY, json.dumps(said, sort_keys=True).encode())
+        tx.log(LeafKind.KEY, json.dumps(details, sort_keys=True).encode())
 
 
 def _introduce(tx: Transaction, keys: Keys) -> LogKey:
@@ -170,8 +170,8 @@ def _introduce(tx: Transaction, keys: Keys) -> LogKey:
                 added=tx.now,
             )
         )
-        said = {"what": "log key", "key": str(key), "root": keys.root_fingerprint()}
-        tx.log(LeafKind.KEY, json.dumps(said, sort_keys=True).encode())
+        details = {"what": "log key", "key": str(key), "root": keys.root_fingerprint()}
+        tx.log(LeafKind.KEY, json.dumps(details, sort_keys=True).encode())
     return key
 
 
@@ -184,7 +184,7 @@ def _log_what_was_signed(store: Store, *, now: datetime) -> None:
         signed = newest_signed(tx)
         if signed is None:
             return
-        rest = untold(tx)
+        rest = signed_without_entry(tx)
         if Tree(tx.connection).size > signed.size or rest not in ([], [signed]):
             for one in rest:
                 tx.log(LeafKind.CHECKPOINT, bytes(one), subject=subject_of(one.size))

@@ -71,8 +71,8 @@ class KeyFolder:
     @property
     def register(self) -> KeyRegister:
         """Which keys there are, and what was revoked."""
-        said = json.loads((self.path / _REGISTER).read_bytes())
-        return cast("KeyRegister", said)
+        register = json.loads((self.path / _REGISTER).read_bytes())
+        return cast("KeyRegister", register)
 
     def write_register(self, register: KeyRegister) -> None:
         """Replace the register."""
@@ -99,8 +99,8 @@ class KeyFolder:
                 secret = None
             return load_pem_private_key(pem, secret)
         except (TypeError, ValueError) as fault:
-            said = "is wrong" if secret else "is needed"
-            raise SealRefused(f"the passphrase of the keys in {self.path} {said}") from fault
+            state = "is wrong" if secret else "is needed"
+            raise SealRefused(f"the passphrase of the keys in {self.path} {state}") from fault
 
     def write_private(self, name: str, key: EllipticCurvePrivateKey | Ed25519PrivateKey) -> None:
         """Keep a private key, locked where there is a passphrase."""

@@ -75,8 +75,8 @@ class KeyInService:
 
 
 def _signature_in(answer: object) -> bytes:
-    said = answer.get("signature") if isinstance(answer, dict) else None
+    signature = answer.get("signature") if isinstance(answer, dict) else None
     try:
-        return base64.b64decode(cast("str", said), validate=True)
+        return base64.b64decode(cast("str", signature), validate=True)
     except (binascii.Error, ValueError, TypeError) as fault:
         raise SealRefused("the signing service's answer has no signature in it") from fault

@@ -124,7 +124,7 @@ async def return_taken(
     if isinstance(asked, str):
         return _returns_page(request, fault=asked)
     kept, own, heard = await take_back(request, caller, asked, we_sold_it=bool(we_sold_it))
-    return _returns_page(request, told={"kept": kept, "own": own, "heard": heard})
+    return _returns_page(request, answer={"kept": kept, "own": own, "heard": heard})
 
 
 def _asked_of_scan(request: Request, text: str) -> Asked | str:
@@ -141,13 +141,13 @@ def _asked_of_scan(request: Request, text: str) -> Asked | str:
 
 
 def _returns_page(
-    request: Request, *, told: dict[str, object] | None = None, fault: str = ""
+    request: Request, *, answer: dict[str, object] | None = None, fault: str = ""
 ) -> Response:
     since = now_of(request) - timedelta(days=LISTED_DAYS)
     own = caller_of(request).party is None
     with store_of(request).read() as snapshot:
         listed = saleable_return.returns_since(snapshot, since) if own else []
-    return render("returns.html", request, told=told, fault=fault, listed=listed)
+    return render("returns.html", request, answer=answer, fault=fault, listed=listed)
 
 
 def _alert_page(request: Request, alert_id: str, refusal: str) -> Response:

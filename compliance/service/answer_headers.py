@@ -54,8 +54,8 @@ class AnswerHeaders:
                 known = caller is not None and not caller.is_anonymous
                 signed = checkpoint_named(self.store) if known else ()
                 kept = () if scope["path"].startswith("/static/") else (NOT_STORED,)
-                told = (*signed, *kept, *((NOT_SNIFFED,) if is_json else _HEADERS))
-                extra = [pair for pair in told if pair[0] not in present]
+                headers = (*signed, *kept, *((NOT_SNIFFED,) if is_json else _HEADERS))
+                extra = [pair for pair in headers if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)
 

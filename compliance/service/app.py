@@ -171,8 +171,8 @@ def _add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, exc: HTTPException) -> Response:
         headers = dict(exc.headers or {})
-        told = Problem(exc.status_code, exc.detail, exc.detail, headers=headers)
-        return answer_anywhere(request, told)
+        problem = Problem(exc.status_code, exc.detail, exc.detail, headers=headers)
+        return answer_anywhere(request, problem)
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, exc: RequestValidationError) -> Response:

@@ -165,9 +165,9 @@ def _marks(folder: Path) -> dict[str, tuple[int, int]]:
     """What tells whether a key was made or revoked; the checkpoint held there changes always."""
     found = folder.glob("*") if folder.is_dir() else ()
     return {
-        path.name: (said.st_ino, said.st_mtime_ns)
+        path.name: (stat.st_ino, stat.st_mtime_ns)
         for path in found
-        if not path.name.startswith(("signed-", ".")) and (said := path.stat())
+        if not path.name.startswith(("signed-", ".")) and (stat := path.stat())
     }
 
 

@@ -185,7 +185,7 @@ def _acted(
     now: datetime,
 ) -> Card:
     """The card of goods on which the scan did an act in the warehouse."""
-    told = act_on(store, reading, mode, caller=caller, practice=practice, now=now)
+    acted = act_on(store, reading, mode, caller=caller, practice=practice, now=now)
     if reading.gtin and reading.serial:
         asked = Asked(reading.gtin, reading.serial, reading.lot, reading.expiry)
         card = card_of_pack(store, asked, now=now, caller=caller, practice=practice)
@@ -193,10 +193,10 @@ def _acted(
         card = _no_pack(reading)
     return replace(
         card,
-        word=told.word.value,
-        say=told.say,
-        reason=told.reason,
-        is_done=told.is_done,
+        word=acted.word.value,
+        say=acted.say,
+        reason=acted.reason,
+        is_done=acted.is_done,
         is_scanned=True,
         findings=_shown(reading.findings),
     )

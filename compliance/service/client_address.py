@@ -38,14 +38,14 @@ class TrustedProxies:
             return ""
         if not self._networks:
             return str(peer[0])
-        told = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        return self.client(str(peer[0]), b",".join(told).decode("latin-1"))
+        forwarded_values = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        return self.client(str(peer[0]), b",".join(forwarded_values).decode("latin-1"))
 
     def client(self, peer: str, forwarded: str) -> str:
         """The client behind a connection from `peer` that says `X-Forwarded-For: forwarded`."""
-        said = [one.strip() for one in forwarded.split(",") if one.strip()]
-        while self._is_trusted(peer) and said and _is_address(said[-1]):
-            peer = said.pop()
+        hops = [one.strip() for one in forwarded.split(",") if one.strip()]
+        while self._is_trusted(peer) and hops and _is_address(hops[-1]):
+            peer = hops.pop()
         return peer
 
     def is_encrypted(self, scope: Scope) -> bool:
@@ -53,9 +53,9 @@ class TrustedProxies:
         if scope.get("scheme") == "https":
             return True
         peer = scope.get("client")
-        told = dict(scope["headers"]).get(b"x-forwarded-proto", b"")
+        scheme = dict(scope["headers"]).get(b"x-forwarded-proto", b"")
         is_trusted = peer is not None and self._is_trusted(str(peer[0]))
-        return is_trusted and told.lower() == b"https"
+        return is_trusted and scheme.lower() == b"https"
 
     def _is_trusted(self, address: str) -> bool:
         if not _is_address(address):

@@ -168,11 +168,11 @@ def _database(settings: Settings) -> Iterator[Check]:
 
 def _answers_in_time(read: Indicators) -> Check:
     share = read.share_in_time
-    said = "no answers yet" if share is None else f"{share:.2%} of {read.answers} within 300 ms"
+    sentence = "no answers yet" if share is None else f"{share:.2%} of {read.answers} within 300 ms"
     return Check(
         "answers in time",
         well=read.keeps_the_share,
-        says=said,
+        says=sentence,
         means="" if read.keeps_the_share else "the law asks for 95 % (2016/161 Art. 35(1)(f))",
         needed=False,
     )

@@ -31,12 +31,12 @@ async def ask_for(
 ) -> Response:
     """Ask for a dossier by the form."""
     async with request.form(max_files=0, max_fields=20) as form:
-        said = {name: value for name, value in form.items() if isinstance(value, str) and value}
+        fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
     try:
-        if "gtin" in said:
-            said["gtin"] = str(Gtin.parse(said["gtin"]))
-        profile = said.pop("profile", "")
-        await run_in_threadpool(order, request, caller, selection_from(said), profile)
+        if "gtin" in fields:
+            fields["gtin"] = str(Gtin.parse(fields["gtin"]))
+        profile = fields.pop("profile", "")
+        await run_in_threadpool(order, request, caller, selection_from(fields), profile)
     except ValueError as fault:
         return _page(request, str(fault))
     except Problem as problem:

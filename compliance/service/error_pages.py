@@ -52,7 +52,7 @@ _ADVICE = {
     415: Advice("This kind of file is not read", "Send one of the kinds named here."),
     421: Advice("Wrong address", "Open Packtrail by the name your operator gave you."),
     422: Advice("Not accepted", "Correct what is named here, and send it again."),
-    429: Advice("Too many tries", "Wait as long as is said here, then try again."),
+    429: Advice("Too many tries", "Wait as long as is given here, then try again."),
     503: Advice("Not available now", "Nothing was stored. Try again in a moment."),
     507: Advice("No space left", "Nothing was stored. Tell your operator to make room."),
 }
@@ -106,20 +106,20 @@ def _header(scope: Scope, name: bytes) -> str:
 
 def _page_of(scope: Scope, receive: Receive, held: list[Message]) -> Response:
     start, *parts = held
-    told = {"findings": [], **orjson.loads(b"".join(part.get("body", b"") for part in parts))}
+    problem = {"findings": [], **orjson.loads(b"".join(part.get("body", b"") for part in parts))}
     request = Request(scope, receive)
-    if PIECE_HEADER not in request.headers and told["title"] in _ASKED_FIRST:
-        asked = _ASKED_FIRST[told["title"]].format(quote(_here(request), safe=""))
+    if PIECE_HEADER not in request.headers and problem["title"] in _ASKED_FIRST:
+        asked = _ASKED_FIRST[problem["title"]].format(quote(_here(request), safe=""))
         return RedirectResponse(asked, status_code=303)
     status = start["status"]
     page: Response
     if PIECE_HEADER in request.headers:
-        page = render("error_card.html", request, problem=told, advice=advice_for(status))
+        page = render("error_card.html", request, problem=problem, advice=advice_for(status))
     elif status == 401:
-        say = "" if "authorization" not in request.headers else told.get("detail", "")
+        say = "" if "authorization" not in request.headers else problem.get("detail", "")
         page = sign_in_page(request, say, status, _here(request))
     else:
-        page = render("error.html", request, problem=told, advice=advice_for(status))
+        page = render("error.html", request, problem=problem, advice=advice_for(status))
     page.status_code = status
     page.raw_headers.extend(
         (name, value) for name, value in start["headers"] if name.lower() in _KEPT

@@ -60,16 +60,18 @@ def new_channel(request: Request, kind: ChannelKind) -> Response:
 async def connect(request: Request, caller: MayConnect, kind: ChannelKind) -> Response:
     """Connect a partner from the page."""
     async with request.form(max_files=0, max_fields=60) as form:
-        said = {name: value for name, value in form.items() if isinstance(value, str) and value}
-    name, partner = said.pop("name", ""), said.pop("partner", "")
+        fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
+    name, partner = fields.pop("name", ""), fields.pop("partner", "")
     secrets = {
-        key.removeprefix(_SECRET): said.pop(key) for key in list(said) if key.startswith(_SECRET)
+        key.removeprefix(_SECRET): fields.pop(key)
+        for key in list(fields)
+        if key.startswith(_SECRET)
     }
     try:
-        wanted = NewChannel(name, kind, partner, said, secrets)
+        wanted = NewChannel(name, kind, partner, fields, secrets)
         await run_in_threadpool(connect_partner, exchange_of(request), wanted, by=caller.name)
     except ChannelRefused as refused:
-        return _form(request, kind, str(refused), said | {"name": name, "partner": partner})
+        return _form(request, kind, str(refused), fields | {"name": name, "partner": partner})
     return RedirectResponse(f"/channels#{name}", status_code=303)
 
 
@@ -140,9 +142,9 @@ def _certificates(request: Request, name: str, refused: str = "") -> Response:
     with store_of(request).read() as snapshot:
         found = every_certificate(snapshot, name)
     now = now_of(request)
-    told = [(one, one.warning(now)) for one in found]
+    rows = [(one, one.warning(now)) for one in found]
     page = render(
-        "channel_certificates.html", request, channel=channel, certificates=told, refused=refused
+        "channel_certificates.html", request, channel=channel, certificates=rows, refused=refused
     )
     page.status_code = 422 if refused else 200
     return page
@@ -193,11 +195,11 @@ def _board(request: Request, refused: str = "", status: int = 200) -> Response:
         refusals, now = list_refusals(snapshot), now_of(request)
         held = Counter(one.channel for one in due_messages(snapshot, is_held=True))
         warnings = {
-            one.name: [said for each in every_certificate(snapshot, one.name)
-                       if (said := each.warning(now))]
+            one.name: [warning for each in every_certificate(snapshot, one.name)
+                       if (warning := each.warning(now))]
             for one in found
         }  # fmt: skip
-    told = {
+    board = {
         one.name: [(state.value, counts[one.name, state.value]) for state in MessageState
                    if (one.name, state.value) in counts]
         for one in found
@@ -206,7 +208,7 @@ def _board(request: Request, refused: str = "", status: int = 200) -> Response:
         "channels.html",
         request,
         channels=found,
-        counts=told,
+        counts=board,
         kinds=KINDS,
         refusals=refusals,
         warnings=warnings,
@@ -218,10 +220,15 @@ def _board(request: Request, refused: str = "", status: int = 200) -> Response:
 
 
 def _form(
-    request: Request, kind: ChannelKind, refused: str = "", said: dict[str, str] | None = None
+    request: Request, kind: ChannelKind, refused: str = "", fields: dict[str, str] | None = None
 ) -> Response:
     page = render(
-        "channel_new.html", request, kind=kind, row=KINDS[kind], refused=refused, said=said or {}
+        "channel_new.html",
+        request,
+        kind=kind,
+        row=KINDS[kind],
+        refused=refused,
+        fields=fields or {},
     )
     page.status_code = 422 if refused else 200
     return page

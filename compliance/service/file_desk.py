@@ -82,10 +82,10 @@ class FileDesk:
         if not _ID.match(file_id):
             return None
         try:
-            told = (self.folder / file_id / "state").read_bytes()
+            state = (self.folder / file_id / "state").read_bytes()
         except OSError:
             return None
-        dropped = msgspec.convert(orjson.loads(told), DroppedFile)
+        dropped = msgspec.convert(orjson.loads(state), DroppedFile)
         return dropped if dropped.by == by else None
 
     def path(self, dropped: DroppedFile, *, corrected: bool = False) -> Path:
@@ -98,8 +98,8 @@ class FileDesk:
             return
         for place in self.folder.iterdir():
             try:
-                told = orjson.loads((place / "state").read_bytes())
-                is_old = now - datetime.fromisoformat(told["dropped"]) > KEPT
+                state = orjson.loads((place / "state").read_bytes())
+                is_old = now - datetime.fromisoformat(state["dropped"]) > KEPT
             except (OSError, ValueError, KeyError):
                 is_old = False
             if is_old:

@@ -78,17 +78,17 @@ def _answer(request: Request, asked: address.AskedThing) -> Response:
     if asked.form is address.Form.PAGE:
         return render("identifier.html", request, card=card, shown=shown, path=asked.path)
     if asked.form is address.Form.JSON:
-        told = card.as_dict() if card else {}
-        return JSONResponse(told | (shown.as_dict() if shown else {}))
+        judged = card.as_dict() if card else {}
+        return JSONResponse(judged | (shown.as_dict() if shown else {}))
     return _written(request, asked, cast("IdentifierStory", shown), card)
 
 
 def _card(request: Request, asked: address.AskedThing, caller: Caller) -> Card:
-    told = asked.elements
-    day = expiry_date(told["17"]) if "17" in told else None
+    elements = asked.elements
+    day = expiry_date(elements["17"]) if "17" in elements else None
     return card_of_pack(
         store_of(request),
-        Asked(told["01"], told["21"], told.get("10"), day),
+        Asked(elements["01"], elements["21"], elements.get("10"), day),
         now=now_of(request),
         caller=caller,
         practice=verification_settings_of(request),
@@ -142,8 +142,8 @@ def _written(
     else:
         from compliance.reports.printing import print_report
 
-        said = (f"{card.word}: {card.say}",) if card else ()
-        content = print_report(shown.as_report(said, now_of(request), caller.name))
+        lines = (f"{card.word}: {card.say}",) if card else ()
+        content = print_report(shown.as_report(lines, now_of(request), caller.name))
     name = asked.key.strip("/").replace("/", "-").replace("%", "_")[:80]
     named = {"Content-Disposition": f'inline; filename="{name}.{asked.form.value}"'}
     return Response(content, media_type=address.MEDIA_TYPES[asked.form], headers=named)

@@ -152,17 +152,17 @@ class IdentifierStory:
         rows.writerow(("eventTime", "what", "bizStep", "disposition", "readPoint", "bizLocation",
                        "action", "type", "eventID"))  # fmt: skip
         for line, one in zip(self.lines, self.events, strict=True):
-            told = (line.sentence, one.biz_step, one.disposition, one.read_point, one.biz_location)
+            cells = (line.sentence, one.biz_step, one.disposition, one.read_point, one.biz_location)
             rest = (one.action, one.type, one.event_id)
-            rows.writerow((line.at.isoformat(), *(safe(text or "") for text in (*told, *rest))))
+            rows.writerow((line.at.isoformat(), *(safe(text or "") for text in (*cells, *rest))))
         return out.getvalue()
 
-    def as_report(self, said: Sequence[str], now: datetime, by: str) -> Report:
-        """For paper: `said` are the sentences of the verdict, where there is one."""
+    def as_report(self, lines: Sequence[str], now: datetime, by: str) -> Report:
+        """For paper: `lines` are the sentences of the verdict, where there is one."""
         numbers = tuple((f"({code})", value) for code, value in self.elements.items())
         held = tuple((stop.name, stop.day) for stop in self.stops)
         sections = (
-            Section(self.kind, tuple(said), (*numbers, *self.facts)),
+            Section(self.kind, tuple(lines), (*numbers, *self.facts)),
             Section("Custody", columns=("holder", "since"), rows=held, rows_total=len(held)),
             Section(
                 "What happened",
@@ -177,18 +177,18 @@ class IdentifierStory:
 
 def story_of(snapshot: Snapshot, asked: AskedThing, party: str | None) -> IdentifierStory:
     """Gather what a caller may know of the thing that an address names."""
-    told = asked.elements
+    elements = asked.elements
     story = trace(snapshot, asked.key, party=party)
     inside = contents(snapshot, asked.key) if story.is_known else []
-    gtin = told.get("01")
-    is_lot = bool(gtin) and "10" in told and "21" not in told
+    gtin = elements.get("01")
+    is_lot = bool(gtin) and "10" in elements and "21" not in elements
     is_product = gtin is not None and asked.key == f"/01/{gtin}"
     name = (product_name(snapshot, gtin) if gtin else "") or ""
     return IdentifierStory(
-        kind=_kind(told),
+        kind=_kind(elements),
         name=name or names_of(snapshot, [asked.key]).get(asked.key, ""),
         key=asked.key,
-        elements=dict(told),
+        elements=dict(elements),
         events=story.events,
         lines=tuple(_lines(snapshot, story)),
         facts=tuple(_facts(snapshot, asked.key, story, party)),
@@ -196,7 +196,7 @@ def story_of(snapshot: Snapshot, asked: AskedThing, party: str | None) -> Identi
         inside_total=len(inside),
         holders=story.holders if is_lot else (),
         lots=_lots(snapshot, gtin) if is_product and gtin and party is None else (),
-        recall=_recall_of(snapshot, gtin, told["10"]) if is_lot and gtin else None,
+        recall=_recall_of(snapshot, gtin, elements["10"]) if is_lot and gtin else None,
         containers=tuple(_containers(snapshot, story)),
         stops=tuple(
             Stop(stay.name or stay.gln or "not named", f"{stay.since.day} {stay.since:%b %Y}")
@@ -221,10 +221,10 @@ def events_of_story(snapshot: Snapshot, shown: IdentifierStory, party: str | Non
     return [found[event.seq] for event in shown.events if event.seq in found]
 
 
-def _kind(told: Mapping[str, str]) -> str:
-    if "01" in told:
-        return "Pack" if "21" in told else "Lot" if "10" in told else "Product"
-    return next((kind for code, kind in _KINDS.items() if code in told), "Identifier")
+def _kind(elements: Mapping[str, str]) -> str:
+    if "01" in elements:
+        return "Pack" if "21" in elements else "Lot" if "10" in elements else "Product"
+    return next((kind for code, kind in _KINDS.items() if code in elements), "Identifier")
 
 
 def _number(key: str) -> str:
@@ -257,14 +257,14 @@ def _facts(
     state = story.state if party is None and story.is_known else None
     if state is not None:
         names = names_of(snapshot, [state.holder, state.location])
-        told = (
+        facts = (
             ("Status", state.status.value.replace("_", " ")),
             ("Holder", names.get(state.holder, "") or _number(state.holder)),
             ("Place", names.get(state.location, "") or _number(state.location)),
             ("Conditions", ", ".join(state.conditions)),
             ("Last event", f"{state.last_event_time:%d %b %Y %H:%M} UTC"),
         )
-        yield from ((name, value) for name, value in told if value)
+        yield from ((name, value) for name, value in facts if value)
     if key.count("/") == 2 and party is None:
         code, _, value = key[1:].partition("/")
         if code == "01":

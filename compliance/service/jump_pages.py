@@ -96,8 +96,8 @@ def _numbered(snapshot: Snapshot, text: str) -> Iterator[Landing]:
 def _lots(snapshot: Snapshot, text: str) -> Iterator[Landing]:
     if not text or len(text) > 20:
         return
-    told, uploaded = lot.c, batch.c
-    wanted = select(told.gtin).where(told.code == text).limit(FOUND_MAX)
+    lots, uploaded = lot.c, batch.c
+    wanted = select(lots.gtin).where(lots.code == text).limit(FOUND_MAX)
     also = select(uploaded.code).where(uploaded.lot == text).limit(FOUND_MAX)
     rows = (row[0] for one in (wanted, also) for row in snapshot.connection.execute(one))
     for gtin in sorted(set(rows)):

@@ -70,5 +70,5 @@ def _shown(certificate: Certificate, keys: Keys) -> dict[str, object]:
 
 
 def _cannot(fault: SealRefused | OSError) -> Problem:
-    said = fault.strerror if isinstance(fault, OSError) else str(fault)
-    return Problem(503, "The keys cannot be used", f"{said}; see packtrail doctor on the machine")
+    reason = fault.strerror if isinstance(fault, OSError) else str(fault)
+    return Problem(503, "The keys cannot be used", f"{reason}; see packtrail doctor on the machine")

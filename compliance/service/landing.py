@@ -25,7 +25,7 @@ def landing_of(reading: Reading) -> Landing | None:
     >>> landing_of(read("(00)095213220000041997")).path
     '/00/095213220000041997'
     """
-    told = reading.elements
+    elements = reading.elements
     if reading.gtin:
         path, what = f"/01/{reading.gtin}", f"Product {reading.gtin}"
         if reading.serial:
@@ -36,6 +36,6 @@ def landing_of(reading: Reading) -> Landing | None:
             return Landing(f"{path}/10/{quote(reading.lot, safe='')}", f"Lot {reading.lot} of it")
         return Landing(path, what)
     for code, name in (("00", "Case or pallet"), ("414", "Place"), ("417", "Company")):
-        if code in told:
-            return Landing(f"/{code}/{told[code]}", f"{name} {told[code]}")
+        if code in elements:
+            return Landing(f"/{code}/{elements[code]}", f"{name} {elements[code]}")
     return None

@@ -70,15 +70,15 @@ def commission_form(request: Request, form: Annotated[CommissionForm, Form()]) -
 @router.post("/line/pack")
 def pack_form(request: Request, form: Annotated[CaseForm, Form()]) -> Response:
     """Fill a case, which gets its SSCC now where it has none."""
-    said = form.model_dump(exclude={"scans", "expect", "partial"})
+    fields = form.model_dump(exclude={"scans", "expect", "partial"})
     if form.parent:
-        said["sscc_from"] = ""
+        fields["sscc_from"] = ""
     if form.partial:
-        said["override"] = True
+        fields["override"] = True
     body = ActBody(
         scans=[one.strip() for one in form.scans.splitlines() if one.strip()],
         expect=int(form.expect) if form.expect.isdecimal() else None,
-        **said,
+        **fields,
     )
     return _page(request, ActKind.PACK, body)
 

@@ -33,7 +33,7 @@ class MenuPlace(NamedTuple):
 
 
 _PLACES = (
-    MenuPlace("/", "Scan", "scan", "Scan a pack and be told what to do with it."),
+    MenuPlace("/", "Scan", "scan", "Scan a pack and see what to do with it."),
     MenuPlace("/work", "Work", "work", "Receive, pack, ship, count: one page for each act."),
     MenuPlace("/receive", "Receive", "work", "Scan a delivery against what was announced."),
     MenuPlace("/stock", "Stock", "stock", "What is here, what expires next, what is held."),

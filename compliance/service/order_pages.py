@@ -119,10 +119,10 @@ def order_end(request: Request, caller: Worker, ended: OrderEnded) -> Response:
 @router.post("/orders/new", include_in_schema=False)
 def order_form(request: Request, caller: Worker, form: Annotated[OrderForm, Form()]) -> Response:
     """Open an order from the page; a line is `GTIN PACKS [LOT]`."""
-    said = form.model_dump(exclude={"lines"})
+    fields = form.model_dump(exclude={"lines"})
     try:
         lines = [_typed_line(one) for one in form.lines.splitlines() if one.strip()]
-        opened = _opened(request, OrderWanted(lines=lines, **said), caller)
+        opened = _opened(request, OrderWanted(lines=lines, **fields), caller)
     except OrderRefused as refused:
         return _page(request, str(refused), form)
     del opened

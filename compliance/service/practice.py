@@ -119,28 +119,28 @@ def _refuse_what_cannot_be(made: VerificationSettings) -> None:
 def _peers(path: Path | None) -> tuple[Peer, ...]:
     if path is None:
         return ()
-    told = _parsed(path, msgspec.json.Decoder(list[PeerEntry]), "peers")
-    names = [one.name for one in told]
+    entries = _parsed(path, msgspec.json.Decoder(list[PeerEntry]), "peers")
+    names = [one.name for one in entries]
     if len(set(names)) != len(names):
         raise PracticeRefusedError(f"{path}: two peers have the same name")
-    return tuple(_peer(path, one) for one in told)
+    return tuple(_peer(path, one) for one in entries)
 
 
-def _peer(path: Path, told: PeerEntry) -> Peer:
-    _need_secure(f"{path}: peer {told.name}", told.base_url)
+def _peer(path: Path, entry: PeerEntry) -> Peer:
+    _need_secure(f"{path}: peer {entry.name}", entry.base_url)
     key = ""
-    if told.key_file:
-        key = _read(path.parent / told.key_file, f"key of peer {told.name}").decode().strip()
-    return Peer(told.name, told.base_url, key, told.markets)
+    if entry.key_file:
+        key = _read(path.parent / entry.key_file, f"key of peer {entry.name}").decode().strip()
+    return Peer(entry.name, entry.base_url, key, entry.markets)
 
 
 def _partner_keys(path: Path | None) -> dict[str, str]:
     if path is None:
         return {}
-    told = _parsed(path, msgspec.json.Decoder(dict[str, str]), "keys of partners")
+    entries = _parsed(path, msgspec.json.Decoder(dict[str, str]), "keys of partners")
     return {
         url.rstrip("/"): _read(path.parent / file, f"key of {url}").decode().strip()
-        for url, file in told.items()
+        for url, file in entries.items()
     }
 
 
@@ -166,9 +166,9 @@ def _wallet(settings: Settings) -> CredentialProvider | None:
 
 
 def _test_wallet(path: Path) -> LocalTestWallet:
-    told = _parsed(path, msgspec.json.Decoder(TestWalletFile), "test wallet")
+    wallet_file = _parsed(path, msgspec.json.Decoder(TestWalletFile), "test wallet")
     try:
-        key = load_pem_private_key(_read(path.parent / told.key_file, "wallet key"), None)
+        key = load_pem_private_key(_read(path.parent / wallet_file.key_file, "wallet key"), None)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256K1):
@@ -176,10 +176,10 @@ def _test_wallet(path: Path) -> LocalTestWallet:
     return LocalTestWallet(
         key,
         clock=utc_now,
-        credential=told.credential,
-        did=told.did,
-        documents=told.documents,
-        trusted=told.trusted,
+        credential=wallet_file.credential,
+        did=wallet_file.did,
+        documents=wallet_file.documents,
+        trusted=wallet_file.trusted,
     )
 
 

@@ -37,7 +37,7 @@ _BUSY = asyncio.Semaphore(_AT_ONCE_MAX)
 _OUTCOMES: Mapping[int, tuple[str, str, str]] = {
     0: ("intact", "ok", "Intact: nothing was changed since it was sealed."),
     1: ("tampered", "stop", "Do not rely on it: it is damaged, changed, or no dossier."),
-    2: ("cannot tell", "unknown", "It cannot be told with this root certificate."),
+    2: ("cannot tell", "unknown", "It cannot be known with this root certificate."),
 }
 """By exit code of the check: word, tone and sentence."""
 
@@ -69,16 +69,16 @@ async def verify_dossier(
     async with _BUSY:
         found = await run_in_threadpool(_checked, request, dossier, trusted)
     word, tone, say = _OUTCOMES[found.exit_code]
-    told = {
+    context = {
         "outcome": word,
         "say": say,
         "signed": found.signed_at.isoformat() if found.signed_at else None,
         "findings": [finding.as_dict() for finding in found.findings],
     }
     if not is_for_a_person(request):
-        return JSONResponse(told)
+        return JSONResponse(context)
     name = (dossier.filename or "")[:200]
-    shown = {"outcome": told, "tone": tone, "name": name, "is_ours": not trusted}
+    shown = {"outcome": context, "tone": tone, "name": name, "is_ours": not trusted}
     return render("verify_dossier.html", request, **shown)
 
 

@@ -48,9 +48,9 @@ def quarantine(request: Request) -> Response:
 @router.post("/quarantine/board")
 def hold(request: Request, caller: MayHold, form: Annotated[QuarantineForm, Form()]) -> Response:
     """Hold goods from the page."""
-    said = form.model_dump(exclude={"kind", "reason"})
+    fields = form.model_dump(exclude={"kind", "reason"})
     try:
-        subject = QuarantineSubject.parse(form.kind, **said)
+        subject = QuarantineSubject.parse(form.kind, **fields)
         with store_of(request).write(now_of(request)) as tx:
             place_quarantine(tx, subject, reason=form.reason, by=caller.name)
     except QuarantineRefused as refused:

@@ -65,9 +65,9 @@ def act_on(
     turn = int(now.timestamp()) // _SAME_SCAN_S
     asked = ActRequest(kind=kind, client_id=f"scan {turn} {code}"[-100:], scans=(code,))
     answer = do_act(store, asked, ActContext(caller, practice), now)
-    told = answer.packs[0]
-    if told.done:
-        say = row.done if told.verdict is Word.OK else f"{row.done} {told.say}"
-        return ScannedAct(told.verdict, told.reason, say, is_done=True)
-    word = Word.CHECK if told.verdict is Word.OK else told.verdict
-    return ScannedAct(word, told.reason, told.say, is_done=False)
+    pack_answer = answer.packs[0]
+    if pack_answer.done:
+        say = row.done if pack_answer.verdict is Word.OK else f"{row.done} {pack_answer.say}"
+        return ScannedAct(pack_answer.verdict, pack_answer.reason, say, is_done=True)
+    word = Word.CHECK if pack_answer.verdict is Word.OK else pack_answer.verdict
+    return ScannedAct(word, pack_answer.reason, pack_answer.say, is_done=False)

@@ -49,8 +49,8 @@ def _row(
     differs = bool(recorded) and bool(scanned) and tuple(recorded) != (scanned,)
     ours = recorded[0] if recorded else ""
     shown = _marked(cut(ours), cut(scanned)) if differs else Markup("{}").format(scanned)
-    told = Markup(" or ").join(recorded) if recorded else Markup("not recorded")
-    return ComparedValue(name, told, shown or Markup("not read"), differs=differs)
+    recorded_text = Markup(" or ").join(recorded) if recorded else Markup("not recorded")
+    return ComparedValue(name, recorded_text, shown or Markup("not read"), differs=differs)
 
 
 def _marked(recorded: list[str], scanned: list[str]) -> Markup:

@@ -170,15 +170,15 @@ def answer_scan(
         return ScanAnswer(
             verdict, Word.OK, before.result, say, None, "", is_done=True, is_repeat=True
         )
-    told = _operated(tx, wanted, mode, practice)
-    is_done = told.http == 200 and told.result is not Result.NOOP
-    word = {"green": Word.OK, "amber": Word.CHECK}.get(told.colour, Word.STOP)
+    given = _operated(tx, wanted, mode, practice)
+    is_done = given.http == 200 and given.result is not Result.NOOP
+    word = {"green": Word.OK, "amber": Word.CHECK}.get(given.colour, Word.STOP)
     if is_done and word is not Word.STOP:
-        say = row.done if told.result is Result.DONE else f"{row.done} {told.say}"
+        say = row.done if given.result is Result.DONE else f"{row.done} {given.say}"
         return ScanAnswer(
-            verdict, Word.OK, told.result.value, say, told.alert, told.cause_say, is_done=True
+            verdict, Word.OK, given.result.value, say, given.alert, given.cause_say, is_done=True
         )
-    return ScanAnswer(verdict, word, told.result.value, told.say, told.alert, told.cause_say)
+    return ScanAnswer(verdict, word, given.result.value, given.say, given.alert, given.cause_say)
 
 
 def _verified(
@@ -213,10 +213,10 @@ def _operated(
         expiry=asked.expiry,
         manual=wanted.manual,
     )
-    (told,) = answer_round(tx, [OperationWanted(request, wanted.caller)], practice)
-    if not isinstance(told, OperationAnswer):
+    (given,) = answer_round(tx, [OperationWanted(request, wanted.caller)], practice)
+    if not isinstance(given, OperationAnswer):
         raise guessed_too_often()
-    return told
+    return given
 
 
 def _scanned_before(tx: Transaction, wanted: Verification, mode: ScanMode) -> _Scanned | None:

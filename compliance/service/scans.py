@@ -111,8 +111,8 @@ class KnownHere:
 
     def knows_lot(self, gtin: str, lot: str) -> bool:
         """Whether the product has this lot."""
-        told = lot_table.c
-        found = select(told.id).where(told.gtin == gtin, told.code == lot).limit(1)
+        lots = lot_table.c
+        found = select(lots.id).where(lots.gtin == gtin, lots.code == lot).limit(1)
         return self._view.connection.execute(found).first() is not None
 
     def knows_pack(self, gtin: str, serial: str) -> bool:

@@ -50,11 +50,11 @@ def serials(request: Request) -> Response:
 @router.post("/serials/open")
 def pool_form(request: Request, caller: Line, form: Annotated[PoolForm, Form()]) -> Response:
     """Open a pool from the page."""
-    said = form.model_dump(exclude={"sscc", "alphabet"})
+    fields = form.model_dump(exclude={"sscc", "alphabet"})
     alphabet = ALPHABETS.get(form.alphabet, form.alphabet)
     try:
         with store_of(request).write(now_of(request)) as tx:
-            wanted = PoolWanted(is_sscc=form.sscc, alphabet=alphabet, **said)
+            wanted = PoolWanted(is_sscc=form.sscc, alphabet=alphabet, **fields)
             open_pool(tx, wanted, by=caller.name)
     except SerialsRefused as refused:
         return _page(request, str(refused))

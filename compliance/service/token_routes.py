@@ -46,5 +46,5 @@ def token(request: Request, asked: Annotated[TokenForm, Form()]) -> Response:
 
 
 def _refused(status: int, error: str, what: str) -> Response:
-    said = {"error": error, "error_description": what}
-    return JSONResponse(said, status, headers=_NOT_KEPT)
+    body = {"error": error, "error_description": what}
+    return JSONResponse(body, status, headers=_NOT_KEPT)

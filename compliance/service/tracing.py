@@ -68,14 +68,14 @@ class Tracing:
         from opentelemetry.trace import SpanKind, StatusCode
 
         names = ("traceparent", "tracestate")
-        told = {
+        attributes = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]
             if name.decode("latin-1") in names
         }
         method = method_of(scope["method"])
         with self._tracer.start_as_current_span(
-            method, context=extract(told), kind=SpanKind.SERVER, record_exception=False
+            method, context=extract(attributes), kind=SpanKind.SERVER, record_exception=False
         ) as span:
 
             async def noted(message: Message) -> None:

@@ -30,7 +30,7 @@ _MODULE_PX = 5
 @router.get("/workstation")
 def workstation(request: Request) -> AnyResponse:
     """The code to scan, and what this browser knows of its keyboard."""
-    return render("workstation.html", request, layout=_told(layout_of(request)), fault="")
+    return render("workstation.html", request, layout=_layout_context(layout_of(request)), fault="")
 
 
 @router.post("/workstation")
@@ -42,8 +42,8 @@ def calibrated(
     try:
         layout = calibrate(text)
     except ValueError as fault:
-        told = _told(layout_of(request))
-        return render("workstation.html", request, layout=told, fault=str(fault))
+        context = _layout_context(layout_of(request))
+        return render("workstation.html", request, layout=context, fault=str(fault))
     answer = RedirectResponse("/workstation", status_code=303)
     answer.set_cookie(
         LAYOUT_COOKIE,
@@ -74,7 +74,7 @@ def code() -> Response:
     return Response(svg, media_type="image/svg+xml")
 
 
-def _told(layout: Layout | None) -> dict[str, object] | None:
+def _layout_context(layout: Layout | None) -> dict[str, object] | None:
     """What the page says of a layout: which characters come otherwise, and the separator."""
     if layout is None:
         return None

@@ -78,7 +78,7 @@ def _master_data(
     rows = snapshot.connection.execute(
         select(master_data.c.key, master_data.c.payload)
         .where(master_data.c.key.startswith(f"/{identifier}/", autoescape=True))
-        .order_by(master_data.c.key, master_data.c.told)
+        .order_by(master_data.c.key, master_data.c.stated_at)
     )
     for key, payload in rows:
         element = msgspec.msgpack.decode(bytes(payload), type=VocabularyElement)

@@ -28,12 +28,12 @@ def as_json(found: list[TransactionInformation], packages: Packages) -> Iterator
     """The document as JSON: an object with a list of shipments; packages one a line."""
     yield f'{{"law": {json.dumps(CITATIONS)},\n"shipments": ['.encode()
     for number, one in enumerate(found):
-        said = asdict(one)
-        del said["seq"]
-        said["papers"] = [{"kind": kind, "number": paper} for kind, paper in one.papers]
-        said["purchase"] = [{"fact": name, "value": value} for name, value in one.purchase]
-        said["containers"] = one.containers
-        head = json.dumps(said, indent=1, ensure_ascii=False)
+        fields = asdict(one)
+        del fields["seq"]
+        fields["papers"] = [{"kind": kind, "number": paper} for kind, paper in one.papers]
+        fields["purchase"] = [{"fact": name, "value": value} for name, value in one.purchase]
+        fields["containers"] = one.containers
+        head = json.dumps(fields, indent=1, ensure_ascii=False)
         yield (("," if number else "") + "\n" + head[: head.rindex("\n}")]).encode()
         yield b',\n "packages": ['
         yield from _lines(packages(one.seq))

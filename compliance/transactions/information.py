@@ -152,25 +152,25 @@ def packages(snapshot: Snapshot, seq: int) -> Iterator[PackageIdentifier]:
 
 
 def _information(snapshot: Snapshot, shipped: ShippedEvent) -> TransactionInformation:
-    said = shipped.event
+    event = shipped.event
     items = items_of(snapshot, shipped.seq)
     some = select(item.c.key).where(item.c.id.in_(items[:IDS_PER_QUESTION]))
     roots = sorted(snapshot.connection.scalars(some))
     products = tuple(_products(snapshot, items, shipped.moment))
-    seller, buyer = (_owner(snapshot, side) for side in (said.sources, said.destinations))
-    start, goal = (_place(snapshot, side) for side in (said.sources, said.destinations))
-    on_the_day, at = dates(said)
+    seller, buyer = (_owner(snapshot, side) for side in (event.sources, event.destinations))
+    start, goal = (_place(snapshot, side) for side in (event.sources, event.destinations))
+    on_the_day, at = dates(event)
     return TransactionInformation(
         seq=shipped.seq,
         standing=standing(snapshot, shipped.seq, roots),
-        papers=_papers(said),
+        papers=_papers(event),
         transaction_date=on_the_day[1],
         shipped=at[1],
         seller=seller,
         buyer=buyer,
         ships_from=start or seller,
         ships_to=goal or buyer,
-        purchase=tuple(purchase_facts(said)),
+        purchase=tuple(purchase_facts(event)),
         products=products,
         statement=statement_of(shipped),
         exemptions=tuple(_exemptions(snapshot, products)),

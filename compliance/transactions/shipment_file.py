@@ -93,15 +93,15 @@ def write_shipments(
 
 def _events(snapshot: Snapshot, shipments: list[ShippedEvent]) -> list[Event]:
     """What led to the shipments and the shipments, in the order they happened."""
-    told: dict[bytes, Event] = {}
+    events: dict[bytes, Event] = {}
     moments: dict[bytes, tuple[int, int]] = {}
     for shipped in shipments:
         links = _links(snapshot, shipped)
         for seq, moment, one in _behind(snapshot, shipped, links):
             key = msgspec.msgpack.encode(one)
-            told[key], moments[key] = one, (moment, seq)
-    ordered = sorted(told, key=lambda key: (told[key].event_time, moments[key]))
-    return [told[key] for key in ordered]
+            events[key], moments[key] = one, (moment, seq)
+    ordered = sorted(events, key=lambda key: (events[key].event_time, moments[key]))
+    return [events[key] for key in ordered]
 
 
 class _Links:
@@ -199,19 +199,19 @@ def _plain(one: Event, *, is_whole: bool = True, **changed: tuple[str, ...]) -> 
 
 
 def _header(
-    snapshot: Snapshot, shipments: list[ShippedEvent], told: list[Event], terms: FileTerms
+    snapshot: Snapshot, shipments: list[ShippedEvent], events: list[Event], terms: FileTerms
 ) -> Header:
     last = shipments[-1]
     seller = owner_among(last.event.sources) or ""
     buyer = owner_among(last.event.destinations) or ""
-    created = max(one.event_time for one in told)
+    created = max(one.event_time for one in events)
     name = "+".join(str(one.event.event_id or one.seq) for one in shipments)
     instance = str(uuid5(NAMESPACE_URL, name))
     header = Header(
         schema_version="1.2" if terms.syntax is Syntax.XML_1_2 else "2.0",
         creation_date=created,
         sbdh=_business_header(terms.sender or seller, terms.receiver or buyer, instance, created),
-        master_data=tuple(_master_data(snapshot, told)),
+        master_data=tuple(_master_data(snapshot, events)),
         namespaces=(("sbdh", SBDH),),
     )
     if not terms.has_extensions:
@@ -244,10 +244,10 @@ def _business_header(seller: str, buyer: str, instance: str, created: str) -> No
     )
 
 
-def _master_data(snapshot: Snapshot, told: list[Event]) -> Iterator[Vocabulary]:
+def _master_data(snapshot: Snapshot, events: list[Event]) -> Iterator[Vocabulary]:
     """What is known of the products and places that the events name."""
     keys: set[str] = set()
-    for one in told:
+    for one in events:
         places = [place.id for place in (one.read_point, one.biz_location) if place]
         parties = [party.id for party in (*(one.sources or ()), *(one.destinations or ()))]
         keys.update(f"/414/{gln_of(uri)}" for uri in (*places, *parties))

@@ -76,7 +76,7 @@ def requirements() -> tuple[Requirement, ...]:
     >>> requirements()[0].id
     'ER-01'
     """
-    told = tomllib.loads(FILE.read_text())
+    table = tomllib.loads(FILE.read_text())
     return tuple(
         Requirement(
             id_,
@@ -87,14 +87,14 @@ def requirements() -> tuple[Requirement, ...]:
             duty=one.get("duty", ""),
             open=one.get("open", ""),
         )
-        for id_, one in told.items()
+        for id_, one in table.items()
     )
 
 
 def run_from(content: bytes) -> ValidationRun:
     """Read the results of a run. Raises ResultsRefused."""
     try:
-        told = json.loads(content)
+        content_read = json.loads(content)
         tests = tuple(
             OutcomeOfTest(
                 str(one["test"]),
@@ -102,9 +102,11 @@ def run_from(content: bytes) -> ValidationRun:
                 str(one["outcome"]),
                 float(one["seconds"]),
             )
-            for one in told["tests"]
+            for one in content_read["tests"]
         )
-        about = [str(told[name]) for name in ("made", "version", "commit", "python", "platform")]
+        about = [
+            str(content_read[name]) for name in ("made", "version", "commit", "python", "platform")
+        ]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ResultsRefused(
             "not the results of a test run: make them with pytest --validation-results FILE"

@@ -264,7 +264,7 @@ class _LeavingEvent(NamedTuple):
 
 def log_act(tx: Transaction, deed: str, file: New | ArchiveFile, records: int, *, by: str) -> None:
     """Record in the log what was done with a file of the archive."""
-    said = {
+    details = {
         "act": f"archive-{deed}",
         "file": file.id,
         "name": file.name,
@@ -272,7 +272,7 @@ def log_act(tx: Transaction, deed: str, file: New | ArchiveFile, records: int, *
         "records": records,
         "by": by,
     }
-    tx.log(LeafKind.SETTING, json.dumps(said, sort_keys=True).encode())
+    tx.log(LeafKind.SETTING, json.dumps(details, sort_keys=True).encode())
 
 
 def sync_folder(folder: Path) -> None:

@@ -200,9 +200,9 @@ class Shelves:
 
     def _pairs(self, seqs: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
         """event.seq -> (event hash in its row, payload in its file)."""
-        told = {row[0]: row[1:] for row in self._driver.all_in(_WHERE, list(seqs))}
+        rows = {row[0]: row[1:] for row in self._driver.all_in(_WHERE, list(seqs))}
         missing: dict[int, list[int]] = defaultdict(list)
-        for seq, (number, _) in told.items():
+        for seq, (number, _) in rows.items():
             if seq not in self._kept:
                 missing[number].append(seq)
         fresh: dict[int, bytes] = {}
@@ -210,7 +210,7 @@ class Shelves:
             fresh.update(self._read(number, wanted))
         found = {
             seq: (bytes(digest), fresh[seq] if seq in fresh else self._kept[seq])
-            for seq, (_, digest) in told.items()
+            for seq, (_, digest) in rows.items()
         }
         self._keep(fresh)
         return found

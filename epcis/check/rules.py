@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 LIKE_MAX: Final = 50
 """Findings of one code that are listed; further ones are counted."""
-_SAID_MAX: Final = 100_000
+_SEEN_MAX: Final = 100_000
 """Findings that are remembered so that none is reported twice."""
 
 EVENT_RULES: Final[tuple[Rule, ...]] = (
@@ -62,7 +62,7 @@ CAPTURE_RULES: Final[tuple[Rule, ...]] = (
     tells_lot_plainly,
 )
 """Rules that capture follows too: what is wrong about identity, which a schema does not see."""
-_SAID_BY_SCHEMA: Final = frozenset(
+_FOUND_BY_SCHEMA: Final = frozenset(
     {
         "document.text-not-kept",
         "event.action-unknown",
@@ -135,7 +135,7 @@ class RuleCheck:
 
     def beside(self, noted: Iterable[Finding], schema: Sequence[Finding]) -> list[Finding]:
         """What the rules found, and what the reader noted, beyond what the schema says already."""
-        self._listed.extend_unsaid(noted)
+        self._listed.extend_new(noted)
         return list(self._listed.beside(schema))
 
 
@@ -159,27 +159,27 @@ class _Listed:
     def __init__(self) -> None:
         self._findings: list[Finding] = []
         self.counts: Counter[str] = Counter()
-        self._said: set[tuple[str, str | None]] = set()
+        self._seen: set[tuple[str, str | None]] = set()
 
     def extend(self, findings: Iterable[Finding]) -> None:
         """Add findings of the rules."""
         for finding in findings:
-            if finding.where.path is not None and len(self._said) < _SAID_MAX:
-                self._said.add((finding.code, finding.where.path))
+            if finding.where.path is not None and len(self._seen) < _SEEN_MAX:
+                self._seen.add((finding.code, finding.where.path))
             self.counts[finding.code] += 1
             if self.counts[finding.code] <= LIKE_MAX:
                 self._findings.append(finding)
 
-    def extend_unsaid(self, findings: Iterable[Finding]) -> None:
+    def extend_new(self, findings: Iterable[Finding]) -> None:
         """Add what the reader noted, unless a rule says the same of the same place."""
-        self.extend(f for f in findings if (f.code, f.where.path) not in self._said)
+        self.extend(f for f in findings if (f.code, f.where.path) not in self._seen)
 
     def beside(self, schema: Sequence[Finding]) -> Iterator[Finding]:
         """The findings that say more than those of the schema."""
         topics = {(_topic(finding), _event_path(finding)) for finding in schema}
         places = {finding.where.path for finding in schema}
         for finding in self._findings:
-            if finding.code in _SAID_BY_SCHEMA and schema:
+            if finding.code in _FOUND_BY_SCHEMA and schema:
                 continue
             is_value = _topic(finding) in _ABOUT_VALUES and finding.where.path in places
             if (_topic(finding), _event_path(finding)) not in topics and not is_value:

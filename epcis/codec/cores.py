@@ -64,7 +64,7 @@ class Worked:
     """What came of one portion."""
 
     result: bytes
-    told: tuple[Finding, ...]
+    noted: tuple[Finding, ...]
     """What the work itself found."""
     counts: Counter[str]
     lines: int
@@ -200,11 +200,11 @@ def _read_portion(span: Span) -> Worked | None:
         return None
     if read is None:
         return None
-    result, told = _PortionWorker.work(read.events)
+    result, noted = _PortionWorker.work(read.events)
     lines = portion.count(b"\n")
     return Worked(
         result,
-        tuple(told),
+        tuple(noted),
         read.counts,
         lines,
         tuple(collector.listed),

@@ -264,24 +264,24 @@ def convert(
     """
     reader = open_document(source, limits=limits, validate=validate)
     writer = _writer(syntax, options)
-    told: list[Finding] = []
+    findings: list[Finding] = []
     if options.epc_format is EpcFormat.URN:
         processes = 1  # the URNs written before tell how links of the same company are written
     for piece in _converted(
-        reader, writer, PortionJob(_event_writer, (syntax, options), processes), told
+        reader, writer, PortionJob(_event_writer, (syntax, options), processes), findings
     ):
         target.write(piece)
         if progress is not None:
             progress(reader.stream.bytes_read)
     target.write(writer.end(reader.header))
-    told = told[: limits.findings_max]
-    return [*reader.findings, *reader.left_out, *writer.findings, *told]
+    findings = findings[: limits.findings_max]
+    return [*reader.findings, *reader.left_out, *writer.findings, *findings]
 
 
 def _converted(
-    reader: DocumentReader, writer: XmlWriter | JsonWriter, job: PortionJob, told: list[Finding]
+    reader: DocumentReader, writer: XmlWriter | JsonWriter, job: PortionJob, findings: list[Finding]
 ) -> Iterator[bytes]:
-    """The beginning of the written document, then its events; `told` is what the workers found."""
+    """The beginning of the written document, then its events; `noted` is what the workers found."""
     events: Iterator[Any] = iter(reader)
     if job.processes > 1:
         events = reader.worked_on(job.prepare, job.argument, job.processes)
@@ -291,7 +291,7 @@ def _converted(
     yield writer.begin(reader.header)
     for event in () if first is None else itertools.chain((first,), events):
         if isinstance(event, Worked):
-            told.extend(event.told)
+            findings.extend(event.noted)
             yield writer.follow(event.result)
         else:
             yield writer.event(event)

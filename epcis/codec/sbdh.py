@@ -43,26 +43,28 @@ def summary(sbdh: Node | None) -> dict[str, str]:
     return found
 
 
-def said_by(header: Header) -> dict[str, str]:
+def summary_members(header: Header) -> dict[str, str]:
     """Sender, receiver and instance identifier of a document, wherever it says them."""
-    said = summary(header.sbdh)
-    written = {name: getattr(header, field) or said.get(name) for name, field in MEMBERS.items()}
+    summarized = summary(header.sbdh)
+    written = {
+        name: getattr(header, field) or summarized.get(name) for name, field in MEMBERS.items()
+    }
     return {name: value for name, value in written.items() if value}
 
 
-def smallest(said: dict[str, str], creation_date: str | None) -> Node:
+def smallest(summarized: dict[str, str], creation_date: str | None) -> Node:
     """The SBDH that says these things and nothing else."""
     date = creation_date or ""
     return _sbdh(
         "StandardBusinessDocumentHeader",
         _sbdh("HeaderVersion", "1.0"),
-        _sbdh("Sender", _sbdh("Identifier", said.get("sender", ""))),
-        _sbdh("Receiver", _sbdh("Identifier", said.get("receiver", ""))),
+        _sbdh("Sender", _sbdh("Identifier", summarized.get("sender", ""))),
+        _sbdh("Receiver", _sbdh("Identifier", summarized.get("receiver", ""))),
         _sbdh(
             "DocumentIdentification",
             _sbdh("Standard", "EPCglobal"),
             _sbdh("TypeVersion", "1.0"),
-            _sbdh("InstanceIdentifier", said.get("instanceIdentifier", "")),
+            _sbdh("InstanceIdentifier", summarized.get("instanceIdentifier", "")),
             _sbdh("Type", "Events"),
             _sbdh("CreationDateAndTime", date),
         ),
@@ -73,8 +75,8 @@ def for_xml(header: Header) -> Node | None:
     """The SBDH to write in XML: the sender's own, or the smallest with what JSON-LD has."""
     if header.sbdh is not None:
         return header.sbdh
-    said = said_by(header)
-    return smallest(said, header.creation_date) if said else None
+    summarized = summary_members(header)
+    return smallest(summarized, header.creation_date) if summarized else None
 
 
 def for_json(header: Header) -> Node | None:

@@ -56,7 +56,7 @@ class Words:
             Finding(
                 "epc.not-translated",
                 Severity.INFO,
-                f"{uri} stays as it is: nobody told how long its company prefix is",
+                f"{uri} stays as it is: nobody configured how long its company prefix is",
                 "Add the prefix to the settings; Packtrail never guesses its length.",
             )
         )

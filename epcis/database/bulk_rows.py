@@ -89,11 +89,11 @@ class BlockTable:
 
     def change(self, driver: RawDriver, rows: Sequence[ChangedRows]) -> None:
         """Change rows."""
-        told = [(*row.state, row.first_id, row.last_id, row.mask) for row in rows]
+        changed_rows = [(*row.state, row.first_id, row.last_id, row.mask) for row in rows]
         if driver.is_sqlite:
-            driver.run_many(_change_one(self._name, self._state), told)
-        elif told:
-            arrays = [list(column) for column in zip(*told, strict=True)]
+            driver.run_many(_change_one(self._name, self._state), changed_rows)
+        elif changed_rows:
+            arrays = [list(column) for column in zip(*changed_rows, strict=True)]
             driver.run(_change_all(self._name, self._state), arrays)
 
 
@@ -216,8 +216,8 @@ def insert_in_order(
 
     `writer` is the column that gets the number of the transaction, `same` a column and its value.
     """
-    said = _encoder.encode([dict(zip(columns, row, strict=True)) for row in rows]).decode()
-    tx.driver.execute(_in_order(table, columns, writer, same[0]), (same[1], said))
+    encoded = _encoder.encode([dict(zip(columns, row, strict=True)) for row in rows]).decode()
+    tx.driver.execute(_in_order(table, columns, writer, same[0]), (same[1], encoded))
 
 
 @lru_cache(maxsize=64)
@@ -240,8 +240,10 @@ def _joined(
 @lru_cache(maxsize=64)
 def _in_order(table: str, columns: tuple[str, ...], writer: str, same: str) -> str:
     kinds = [kind_of(table, column) for column in columns]
-    told = zip(columns, kinds, strict=True)
-    typed = ", ".join(f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in told)
+    typed_columns = zip(columns, kinds, strict=True)
+    typed = ", ".join(
+        f"{name} {'text' if kind == 'bytea' else kind}" for name, kind in typed_columns
+    )
     values = ", ".join(
         f"decode(r.{name}, 'base64')" if kind == "bytea" else f"r.{name}"
         for name, kind in zip(columns, kinds, strict=True)

@@ -183,8 +183,8 @@ class RawDriver:
         if self.is_sqlite:
             self._driver.executemany(statement, rows)
         else:
-            said = _encoder.encode([dict(zip(columns, row, strict=True)) for row in rows])
-            self._driver.execute(_insert_json(table, columns, on_conflict), (said.decode(),))
+            encoded = _encoder.encode([dict(zip(columns, row, strict=True)) for row in rows])
+            self._driver.execute(_insert_json(table, columns, on_conflict), (encoded.decode(),))
 
     def run_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
         """Execute once for each row."""

@@ -57,7 +57,7 @@ class WriterHeld(StoreAway):
 HELD_LOOK_S = 0.02
 """How often an act that does not wait for a large one looks whether one has the writer."""
 
-_SQLITE_SAID: dict[int, tuple[type[StoreFull | StoreAway], str]] = {
+_SQLITE_MESSAGES: dict[int, tuple[type[StoreFull | StoreAway], str]] = {
     sqlite3.SQLITE_FULL: (StoreFull, "the disk is full"),
     sqlite3.SQLITE_IOERR: (StoreFull, "the disk refuses to write"),
     sqlite3.SQLITE_BUSY: (StoreAway, "another process is writing to the database"),
@@ -196,7 +196,7 @@ class Database:
             if long and self.words:
                 analyse_grown(self.words)
         except driver_faults() as fault:
-            raise _said_of(fault) from fault
+            raise _named_fault(fault) from fault
 
     def own_connection(self) -> Connection | None:
         """A connection for a thread's transactions, one after the other; see `close_for_good`.
@@ -206,7 +206,7 @@ class Database:
         try:
             return None if self.is_sqlite else _planned_connection(self.engine)
         except driver_faults() as fault:
-            raise _said_of(fault) from fault
+            raise _named_fault(fault) from fault
 
     @contextmanager
     def read(self, *, party: str | None = None) -> Iterator[Snapshot]:
@@ -221,7 +221,7 @@ class Database:
                     guards.serve(connection, party)
                 yield Snapshot(connection, self.companions)
         except driver_faults() as fault:
-            raise _said_of(fault) from fault
+            raise _named_fault(fault) from fault
 
 
 def _planned_connection(engine: Engine) -> Connection:
@@ -449,7 +449,7 @@ class _GroupCommit:
             group.tell()
 
 
-def _said_of(fault: BaseException) -> BaseException:
+def _named_fault(fault: BaseException) -> BaseException:
     """What a driver's fault means for the caller; a fault of ours stays what it is."""
     import psycopg
 
@@ -457,8 +457,8 @@ def _said_of(fault: BaseException) -> BaseException:
         return StoreAway("too many readers at once")
     cause = fault.orig if isinstance(fault, DBAPIError) else fault
     if isinstance(cause, sqlite3.Error):
-        said = _SQLITE_SAID.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
-        return said[0](said[1]) if said else fault
+        message = _SQLITE_MESSAGES.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+        return message[0](message[1]) if message else fault
     if isinstance(cause, psycopg.Error) and cause.sqlstate in _POSTGRESQL_FULL:
         return StoreFull("the database server has no room")
     if cause is fault and isinstance(cause, psycopg.errors.UniqueViolation):

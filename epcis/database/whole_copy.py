@@ -115,11 +115,11 @@ def _put_back_file(copy: Path, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         with closing(sqlite3.connect(copy)) as connection:
-            said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.DatabaseError as fault:
         raise CopyRefused(f"the copy of the database cannot be read: {fault}") from fault
-    if said != "ok":
-        raise CopyRefused(f"the copy of the database is damaged: {said}")
+    if verdict != "ok":
+        raise CopyRefused(f"the copy of the database is damaged: {verdict}")
     shutil.move(copy, place)
 
 

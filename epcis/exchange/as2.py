@@ -225,24 +225,24 @@ def judged_mdn(
             receipt,
             mic,
         )
-    said = ""
+    detail = ""
     if mdn.mic_algorithm != algorithm:
-        said = f"the partner's receipt has no {algorithm} digest, so the bytes are not compared"
+        detail = f"the partner's receipt has no {algorithm} digest, so the bytes are not compared"
     if mdn.modifier:
-        said = f"the partner has it, and says: {mdn.modifier}"
-    return Delivery(MessageState.RECEIPTED, said, receipt, mic)
+        detail = f"the partner has it, and says: {mdn.modifier}"
+    return Delivery(MessageState.RECEIPTED, detail, receipt, mic)
 
 
 def in_words(answer: ServerAnswer) -> str:
     """Why a partner's server did not take a message, and what to do."""
-    told = {
+    facts = {
         401: "it asks for a name and password",
         403: "it refuses our address or certificate: ask the partner to admit this server",
         404: "nothing is at this address: compare it with the partner's",
         405: "this address takes no AS2: compare it with the partner's",
         413: "the message is too large for the partner",
     }
-    known = told.get(answer.status or 0, "")
+    known = facts.get(answer.status or 0, "")
     return f"{answer.reason}: {known}" if known else answer.reason
 
 

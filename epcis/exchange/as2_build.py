@@ -200,8 +200,8 @@ class MdnWanted:
         """The field `Disposition`."""
         kind, _, what = self.modifier.partition(": ")
         state = "failed" if kind == "failure" else "processed"
-        told = f"{state}/{kind}: {what}" if kind else state
-        return f"automatic-action/MDN-sent-automatically; {told}"
+        disposition = f"{state}/{kind}: {what}" if kind else state
+        return f"automatic-action/MDN-sent-automatically; {disposition}"
 
 
 def mdn_part(wanted: MdnWanted, own: OwnKey | None, algorithm: str, at: datetime) -> As2Part:

@@ -198,10 +198,10 @@ class As2Visit:
         """A receipt as the sender wants it; None where it wants none."""
         if not self._wants_receipt:
             return None
-        said = MdnWanted(self._message_id, self._own_name, modifier, text, mic)
+        mdn_wanted = MdnWanted(self._message_id, self._own_name, modifier, text, mic)
         is_signed = "pkcs7-signature" in self._options.lower()
         own = self._trust.own[0] if self._trust.own and is_signed else None
-        return mdn_part(said, own, digest, self._exchange.clock())
+        return mdn_part(mdn_wanted, own, digest, self._exchange.clock())
 
     def _receipt_id(self) -> str:
         return f"{RECEIPT_FILE}-{hashlib.sha256(self._message_id.encode()).hexdigest()}"

@@ -75,8 +75,8 @@ class PartnerMdn:
     def in_words(self) -> str:
         """What the partner says, and what to do."""
         known = IN_WORDS.get(self.modifier)
-        said = f" It says: {self.text}" if self.text else ""
-        return (known or f"the partner refused it: {self.disposition[:200]}") + said
+        text = f" It says: {self.text}" if self.text else ""
+        return (known or f"the partner refused it: {self.disposition[:200]}") + text
 
 
 def read_mdn(opened: OpenedAs2, room: SpoolRoom, keep: Callable[[IO[bytes]], object]) -> PartnerMdn:

@@ -83,8 +83,8 @@ class Channel:
         """A secret; empty where it was never given. Raises `SecretSealed`."""
         if not self.sealed:
             return ""
-        told: dict[str, str] = orjson.loads(box.unseal(self.sealed, _place(self.name)))
-        return told.get(name, "")
+        secrets: dict[str, str] = orjson.loads(box.unseal(self.sealed, _place(self.name)))
+        return secrets.get(name, "")
 
     def as_dict(self) -> dict[str, object]:
         """What the API and the command line tell: everything but the secrets."""

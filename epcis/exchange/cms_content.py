@@ -216,9 +216,9 @@ def _content_key(raw: bytes, keys: Sequence[OwnKey]) -> bytes:
             if _is_named(info["rid"], own.certificate):
                 return _unwrapped(info, own.key)
         named.append(_name_of(info["rid"]))
-    told = ", ".join(named[:3]) or "nobody"
+    whom = ", ".join(named[:3]) or "nobody"
     raise DecryptionRefused(
-        f"it is encrypted for {told}, and that is no certificate of ours in use: send the partner"
+        f"it is encrypted for {whom}, and that is no certificate of ours in use: send the partner"
         " our certificate of this channel, or enter the key that it still uses"
     )
 

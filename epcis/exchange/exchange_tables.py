@@ -70,7 +70,7 @@ exchange_message = Table(
     Column("created", Instant, nullable=False, comment="received, or put in line to be sent"),
     Column("understood", Instant, comment="read as a document, and given to capture"),
     Column("kept", Instant, comment="its events are stored"),
-    Column("acknowledged", Instant, comment="the sender has been told"),
+    Column("acknowledged", Instant, comment="the sender has its receipt"),
     Column("delivered", Instant, comment="the partner's server has taken it"),
     Column("receipted", Instant, comment="the partner has confirmed what it got"),
     Column("reason", Text, nullable=False, comment="what is wrong with it; empty: nothing"),

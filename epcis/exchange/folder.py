@@ -106,13 +106,13 @@ def deliver_file(
 
 
 def acknowledge_by_file(
-    exchange: Exchange, channel: Channel, message: ExchangeMessage, told: dict[str, object]
+    exchange: Exchange, channel: Channel, message: ExchangeMessage, receipt: dict[str, object]
 ) -> None:
     """Tell what became of a file: `receipts/NAME.json`."""
     import io
 
     folder = channel_folder(exchange, channel) / "receipts"
-    content = orjson.dumps(told, option=orjson.OPT_INDENT_2)
+    content = orjson.dumps(receipt, option=orjson.OPT_INDENT_2)
     _write_whole(folder / f"{fitting_name(message)}.json", Region.whole(io.BytesIO(content)))
 
 

@@ -34,6 +34,6 @@ def push(exchange: Exchange, channel: Channel, message: ExchangeMessage, body: R
     if answer.is_taken:
         receipt = MessageReceipt(answer.headers.get("content-type", ""), answer.content)
         return Delivery(MessageState.RECEIPTED, receipt=receipt)
-    said = answer.content[:500].decode("utf-8", "replace")
-    reason = f"{answer.reason}: {said}" if said else answer.reason
+    answered = answer.content[:500].decode("utf-8", "replace")
+    reason = f"{answer.reason}: {answered}" if answered else answer.reason
     return Delivery(MessageState.DEAD if answer.is_final else MessageState.WAITING, reason)

@@ -286,10 +286,10 @@ def send_again(tx: Transaction, number: int) -> ExchangeMessage:
 
 def change(tx: Transaction, number: int, **columns: object) -> None:
     """Set columns of a message."""
-    told = {name: value.value if isinstance(value, MessageState) else value
+    changes = {name: value.value if isinstance(value, MessageState) else value
             for name, value in columns.items()}  # fmt: skip
     tx.connection.execute(
-        update(exchange_message).where(exchange_message.c.id == number).values(told)
+        update(exchange_message).where(exchange_message.c.id == number).values(changes)
     )
 
 

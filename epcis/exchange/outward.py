@@ -94,9 +94,9 @@ def _post(to: Destination, ip: str, body: Region, headers: Mapping[str, str]) ->
             content = b"".join(_bounded(answer))
         finally:
             answer.close()
-    said = {name.lower(): value for name, value in answer.headers.items()}
+    answer_headers = {name.lower(): value for name, value in answer.headers.items()}
     reason = "" if answer.is_success else f"{to} answered {answer.status_code}"
-    return ServerAnswer(answer.status_code, said, content, reason)
+    return ServerAnswer(answer.status_code, answer_headers, content, reason)
 
 
 def _bounded(answer: httpx.Response) -> Iterator[bytes]:

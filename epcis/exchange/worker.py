@@ -237,7 +237,7 @@ def _settle(exchange: Exchange, channel: Channel, message: ExchangeMessage, job:
     if acknowledge:
         acknowledge(exchange, channel, message, {**business_receipt(message, state), **outcome})
     with exchange.store.write(exchange.clock()) as tx:
-        told = {"acknowledged": tx.now} if acknowledge else {}
+        more = {"acknowledged": tx.now} if acknowledge else {}
         change(
             tx,
             message.id,
@@ -245,7 +245,7 @@ def _settle(exchange: Exchange, channel: Channel, message: ExchangeMessage, job:
             reason=reason,
             kept=tx.now if is_kept else None,
             outcome=squeeze(orjson.dumps(outcome)),
-            **told,
+            **more,
         )
         if is_kept and is_document(tx, message.sha256):
             drop_body(tx, message.id)

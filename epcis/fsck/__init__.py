@@ -67,7 +67,7 @@ def fsck(
             "item state": partial(check_state, read, now=now, rebuild_in=anew, progress=tell),
             "the view of stock": partial(check_stock_groups, read, now=now, rebuild_in=anew),
         }.items():
-            yield from told(what, check)
+            yield from checked_part(what, check)
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def forgiving_store(store: Store) -> Iterator[Store]:
         same.close()
 
 
-def told(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def checked_part(what: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     """The findings of a check; damage that no check foresaw is one finding more."""
     kinds = (ValueError, TypeError, LookupError, OverflowError, ZstdError)
     try:

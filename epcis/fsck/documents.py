@@ -95,17 +95,17 @@ def _check_row(driver: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
     if not entries:
         yield odd("document", row.id, "was never logged with this sha256")
         return
-    said = DocumentData(
+    document_data = DocumentData(
         bytes(row.sha256), row.size_bytes, row.received, row.sender, row.party, row.syntax,
         row.events, _bytes(row.header), _bytes(row.findings), _places(driver, row.id),
     )  # fmt: skip
     if len(entries) > 1:
         yield odd("document", row.id, "was logged twice")
     public, confidential, is_erased = entries[0]
-    told = _members(public) | ({} if is_erased else _members(confidential))
-    now = _members(said.public()) | _members(said.confidential())
-    names = [name for name in now if name in told]
-    wrong = differing(names, [now[name] for name in names], [told[name] for name in names])
+    members = _members(public) | ({} if is_erased else _members(confidential))
+    now = _members(document_data.public()) | _members(document_data.confidential())
+    names = [name for name in now if name in members]
+    wrong = differing(names, [now[name] for name in names], [members[name] for name in names])
     if wrong:
         yield odd("document", row.id, f"{wrong} than was logged")
 
@@ -113,8 +113,8 @@ def _check_row(driver: RawDriver, row: _StoredDocument) -> Iterator[Finding]:
 def _places(driver: RawDriver, document: int) -> bytes:
     places = Places()
     for position, identity in driver.stream(_EVENTS, (document,)):
-        told = bytes(identity) if isinstance(identity, bytes) else b""
-        places.add(position if isinstance(position, int) else None, told)
+        identity_bytes = bytes(identity) if isinstance(identity, bytes) else b""
+        places.add(position if isinstance(position, int) else None, identity_bytes)
     return places.digest()
 
 
@@ -125,7 +125,7 @@ def _bytes(value: object) -> bytes | None:
 def _members(stored: object) -> JsonObject:
     """The members of an entry's part; none where it was damaged, which the log's audit says."""
     try:
-        said = json.loads(stored) if isinstance(stored, bytes | str) else {}
+        members = json.loads(stored) if isinstance(stored, bytes | str) else {}
     except ValueError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return members if isinstance(members, dict) else {}

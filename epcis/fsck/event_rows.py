@@ -50,10 +50,10 @@ def row_faults(driver: RawDriver, seqs: Sequence[int]) -> Iterator[tuple[int, st
     shelves = Shelves(driver)
     events: dict[int, Event] = {}
     for row in rows:
-        said = dict(zip(EVENT, row, strict=True))
+        columns = dict(zip(EVENT, row, strict=True))
         try:
-            events[row[0]] = event = unpack_event(shelves.at_hand(row[0], said["payload"]))
-            differing = _differing_columns(event, said)
+            events[row[0]] = event = unpack_event(shelves.at_hand(row[0], columns["payload"]))
+            differing = _differing_columns(event, columns)
         except (ZstdError, msgspec.MsgspecError, ValueError, TypeError, OverflowError):
             events.pop(row[0], None)
             continue
@@ -63,7 +63,7 @@ def row_faults(driver: RawDriver, seqs: Sequence[int]) -> Iterator[tuple[int, st
         yield seq, f"what it is found by is not what it says (table {table})"
 
 
-def _differing_columns(event: Event, said: dict[str, Any]) -> list[str]:  # a row of event by column
+def _differing_columns(event: Event, row: dict[str, Any]) -> list[str]:  # a row of event by column
     epcs = {
         (role, pack_key(canonical_key(epc)))
         for role, named in named_items(event)
@@ -71,19 +71,19 @@ def _differing_columns(event: Event, said: dict[str, Any]) -> list[str]:  # a ro
         for epc in named
     }
     expected = event_row(
-        seal(event, event_digest(event), said["position"]),
-        said["seq"],
-        moment_of(said["record_time"]),
-        said["txid"],
-        said["document"],
-        parent=said["parent"],
+        seal(event, event_digest(event), row["position"]),
+        row["seq"],
+        moment_of(row["record_time"]),
+        row["txid"],
+        row["document"],
+        parent=row["parent"],
         epcs=len(epcs),
-        voided=said["voided"],
+        voided=row["voided"],
     )
     return [
         name
         for name, value in zip(EVENT, expected, strict=True)
-        if name not in _GIVEN and said[name] != value
+        if name not in _GIVEN and row[name] != value
     ]
 
 

@@ -79,7 +79,7 @@ def check_events(store: Store, progress: Callable[[str, int], None]) -> Iterator
         checked += len(rows)
         progress("events", checked)
     for lot in left_over:
-        yield odd("lot", lot, "is told by no event")
+        yield odd("lot", lot, "stands in no event")
 
 
 def _check_some(
@@ -88,7 +88,7 @@ def _check_some(
     named = _named_in(driver, [row.seq for row in rows])
     by_seq = {row.seq: row for row in rows}
     shelves = Shelves(driver)
-    gone = {item_id for told in named.values() for item_id, _, key in told if not key}
+    gone = {item_id for pairs in named.values() for item_id, _, key in pairs if not key}
     for item_id in sorted(gone):
         yield odd("item", item_id, "is gone, and events name it")
     for row in rows:
@@ -103,21 +103,21 @@ def _check_some(
         if payload is not row.payload and not is_outline_of(row.payload, event):
             yield _found(row, "what stays of it here is not what its file tells")
         if left_over:
-            _take_told(event, left_over)
-        told = named.get(row.seq, set())
-        if what := _fault(driver, row, event, {(role, key) for _, role, key in told}):
+            _take_facts(event, left_over)
+        pairs = named.get(row.seq, set())
+        if what := _fault(driver, row, event, {(role, key) for _, role, key in pairs}):
             yield _found(row, what)
-            yield from _misnamed(row, event, told)
+            yield from _misnamed(row, event, pairs)
     for seq, what in row_faults(driver, list(by_seq)):
         yield _found(by_seq[seq], what)
 
 
 def _misnamed(
-    row: _StoredEvent, event: Event, told: set[tuple[int, int, bytes]]
+    row: _StoredEvent, event: Event, named: set[tuple[int, int, bytes]]
 ) -> Iterator[Finding]:
     """Items that the event is found by and that have another key than any it names."""
     keys = {pack_key(canonical_key(epc)) for _, epcs in named_items(event) for epc in epcs}
-    for item_id in sorted({item_id for item_id, _, key in told if key and key not in keys}):
+    for item_id in sorted({item_id for item_id, _, key in named if key and key not in keys}):
         yield odd("item", item_id, f"has a key that event {row.seq} does not name")
 
 
@@ -191,11 +191,11 @@ def _named_in(driver: RawDriver, seqs: Sequence[int]) -> dict[int, set[tuple[int
     for row in driver.all_in(_NAMED, list(seqs)):
         by_event[row[3]].append(row[:3])
     pairs = {seq: _pairs(rows) for seq, rows in by_event.items()}
-    ids = sorted({item_id for told in pairs.values() for item_id, _ in told})
+    ids = sorted({item_id for pairs_named in pairs.values() for item_id, _ in pairs_named})
     keys = {row[0]: _blob(row[1]) for row in driver.all_in(_KEYS, ids)}
     return {
-        seq: {(item_id, role, keys.get(item_id, b"")) for item_id, role in told}
-        for seq, told in pairs.items()
+        seq: {(item_id, role, keys.get(item_id, b"")) for item_id, role in pairs_named}
+        for seq, pairs_named in pairs.items()
     }
 
 
@@ -211,19 +211,19 @@ def _blob(value: object) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode()
 
 
-def _take_told(event: Event, left_over: dict[int, list[str]]) -> None:
+def _take_facts(event: Event, left_over: dict[int, list[str]]) -> None:
     """Forget the left-over lots (GTIN, code, expiry) whose code and expiry this event tells.
 
     One event may tell the code and another the expiry.
     """
-    told = lot_facts(event)
-    if told is None:
+    facts = lot_facts(event)
+    if facts is None:
         return
     named = [epcs for role, epcs in named_items(event) if role in (Role.EPC, Role.OUTPUT)]
     products = {canonical_key(epc)[4:18] for epcs in named for epc in epcs}
     for number, (gtin, code, expiry) in list(left_over.items()):
         if gtin in products:
-            rest = ["" if code == told.code else code, "" if expiry == told.expiry else expiry]
+            rest = ["" if code == facts.code else code, "" if expiry == facts.expiry else expiry]
             left_over[number] = [gtin, *rest]
             if rest == ["", ""]:
                 del left_over[number]

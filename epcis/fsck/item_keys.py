@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 FINDINGS_MAX = 1_000
 """Rows of each kind that findings name one by one."""
 _OF_NO_ITEM = "NOT EXISTS (SELECT 1 FROM item i WHERE i.id = t.id AND i.key = t.key)"
-_TOLD_BY = "EXISTS (SELECT 1 FROM {} s WHERE s.key = t.key)"
-_SETTLED, _EVEN = _TOLD_BY.format("item_key_settled"), _TOLD_BY.format("item_key_even")
+_STATED_BY = "EXISTS (SELECT 1 FROM {} s WHERE s.key = t.key)"
+_SETTLED, _EVEN = _STATED_BY.format("item_key_settled"), _STATED_BY.format("item_key_even")
 _STRAY = {
     "item_key_settled": _OF_NO_ITEM,
     "item_key_even": f"{_OF_NO_ITEM} OR {_SETTLED}",
@@ -65,7 +65,7 @@ def _differing(driver: RawDriver) -> Iterator[tuple[str, Row, str]]:
         where = condition if keeps_levels(driver) else "true"
         stray = f"SELECT t.key FROM {table} t WHERE {where} LIMIT ?"  # noqa: S608  # our own names
         for row in driver.all(stray, (FINDINGS_MAX,)):
-            yield table, row, "is not the key of this item, or is told twice"
+            yield table, row, "is not the key of this item, or stands twice"
     for row in driver.all(_NOT_FOUND, (FINDINGS_MAX,)):
         yield "item", row, "is not found by its key"
 

@@ -220,8 +220,8 @@ class _LogAudit:
             kept = [stored[at : at + HASH_BYTES] for at in range(0, len(stored), HASH_BYTES)]
             if len(stored) != len(hashes) * HASH_BYTES:
                 yield _found(number * TILE_WIDTH, f"begins tile {level}/{number}: another length")
-            for place, (told, kept_one) in enumerate(zip(hashes, kept, strict=False)):
-                if told != kept_one:
+            for place, (computed, kept_one) in enumerate(zip(hashes, kept, strict=False)):
+                if computed != kept_one:
                     index = (number * TILE_WIDTH + place) * TILE_WIDTH**level
                     yield _found(index, f"is not what tile {level}/{number} says was written")
 
@@ -272,14 +272,14 @@ class _LogAudit:
             )
 
     def _check_head(self) -> Iterator[Finding]:
-        told = self.connection.execute(
+        head = self.connection.execute(
             select(
                 ledger_head.c.size,
                 ledger_head.c.frontier,
                 type_coerce(ledger_head.c.record_time, BigInteger),
             )
         ).first()
-        size, frontier, time_us = told or (0, b"", 0)
+        size, frontier, time_us = head or (0, b"", 0)
         ends = (self.tree.size, b"".join(self.tree.hashes), self.time_us)
         if (size, frontier, time_us) != ends:
             yield Finding(
@@ -307,11 +307,11 @@ class _LogAudit:
         )
         for size, root, text, timestamp in rows:
             try:
-                said = Note.parse(text).checkpoint(keys)
+                checkpoint = Note.parse(text).checkpoint(keys)
             except NoteRefused as fault:
                 yield _odd_note(f"the checkpoint of {size} entries: {fault}")
                 continue
-            if said != Checkpoint(origin, size, root):
+            if checkpoint != Checkpoint(origin, size, root):
                 yield _odd_note(f"the checkpoint of {size} entries says something else")
             if timestamp is not None and sha256(text.encode()).digest() not in _blob(timestamp):
                 yield _odd_note(f"the time stamp of the checkpoint of {size} entries is not its")

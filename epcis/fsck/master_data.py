@@ -10,7 +10,7 @@ from zstandard import ZstdError
 from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.ledger.place import differing, odd
-from epcis.store.masterdata import rows_of, told_at
+from epcis.store.masterdata import rows_of, statement_time
 from epcis.store.payload import unpack_header
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ _DOCUMENTS = (
     "SELECT id, received, header FROM document WHERE id > ? AND header IS NOT NULL"
     " ORDER BY id LIMIT 1"
 )
-_ENTRY = "SELECT type, id, key, told, document, payload FROM master_data WHERE type = ? AND id = ?"
+_ENTRY = (
+    "SELECT type, id, key, stated_at, document, payload FROM master_data WHERE type = ? AND id = ?"
+)
 _ENTRIES = (
     "SELECT type, id, document FROM master_data WHERE (type, id) > (?, ?) ORDER BY type, id LIMIT ?"
 )
@@ -41,14 +43,14 @@ _STRAY = (
     " t WHERE NOT EXISTS (SELECT 1 FROM master_data m WHERE m.type = t.type AND m.id = t.id)"
     " LIMIT ?"
 )
-_NAMES = ("type", "id", "key", "told", "document", "payload")
+_NAMES = ("type", "id", "key", "stated_at", "document", "payload")
 
 
 class _RecordedElement(NamedTuple):
     """What one document holds about one thing."""
 
     document: int
-    told_us: int
+    stated_us: int
     kind: str
     element: VocabularyElement
 
@@ -74,11 +76,13 @@ def _tellings(document: int, received_us: int, packed: bytes) -> Iterator[_Recor
     header = _header(packed)
     if header is None:
         return  # damaged, which the check of documents says
-    told = told_at(header)
-    told_us = microseconds(told) if told is not None else received_us
+    stated_at = statement_time(header)
+    stated_us = microseconds(stated_at) if stated_at is not None else received_us
     # Told twice in one document, the later words count.
     yield from {
-        (vocabulary.type, element.id): _RecordedElement(document, told_us, vocabulary.type, element)
+        (vocabulary.type, element.id): _RecordedElement(
+            document, stated_us, vocabulary.type, element
+        )
         for vocabulary in header.master_data
         for element in vocabulary.elements
     }.values()
@@ -95,14 +99,14 @@ def _check_telling(driver: RawDriver, telling: _RecordedElement) -> Iterator[Fin
     key = (telling.kind, telling.element.id)
     row = driver.one(_ENTRY, key)
     if row is None:
-        yield odd("master_data", key, "is gone; a document told it")
+        yield odd("master_data", key, "is gone; a document states it")
         return
-    document, told_us = row[4], row[3]
-    is_later = _numbers(told_us, document) > (telling.told_us, telling.document)
+    document, stated_us = row[4], row[3]
+    is_later = _numbers(stated_us, document) > (telling.stated_us, telling.document)
     if document == telling.document:
         yield from _check_rows(driver, telling, tuple(row))
     elif not is_later:
-        yield odd("master_data", key, f"is not what document {telling.document} told last")
+        yield odd("master_data", key, f"is not what document {telling.document} stated last")
 
 
 def _numbers(*values: object) -> tuple[object, ...]:  # columns as they are stored
@@ -114,30 +118,30 @@ def _check_rows(
 ) -> Iterator[Finding]:
     key = (telling.kind, telling.element.id)
     entry, beside = rows_of(telling.kind, telling.element)
-    told = (*key, entry["key"], telling.told_us, telling.document, entry["payload"])
-    if wrong := differing(_NAMES, stored, told):
+    expected = (*key, entry["key"], telling.stated_us, telling.document, entry["payload"])
+    if wrong := differing(_NAMES, stored, expected):
         yield odd("master_data", key, f"{wrong} than its document tells")
     for table, rows in beside.items():
         kept = {
             tuple(row) for row in driver.all(_BESIDE[table] + " WHERE type = ? AND id = ?", key)
         }
         for row in kept ^ {tuple(row.values()) for row in rows}:
-            what = "is told by no document" if row in kept else "is gone or changed"
+            what = "stands in no document" if row in kept else "is gone or changed"
             yield odd(table, row[: _KEYS[table]], what)
 
 
 def _check_nothing_else(store: Store) -> Iterator[Finding]:
     last: tuple[object, ...] = ("", "")
-    told: tuple[object, frozenset[tuple[str, str]]] = (None, frozenset())
+    entry: tuple[object, frozenset[tuple[str, str]]] = (None, frozenset())
     while True:
         with store.read() as snapshot:
             driver = RawDriver(snapshot)
             rows = driver.all(_ENTRIES, (*last, ROWS_PER_READ))
             for kind, element_id, document in rows:
-                if told[0] != document:
-                    told = document, _told_in(driver, document)
-                if (kind, element_id) not in told[1]:
-                    yield odd("master_data", (kind, element_id), "is told by no document")
+                if entry[0] != document:
+                    entry = document, _elements_in(driver, document)
+                if (kind, element_id) not in entry[1]:
+                    yield odd("master_data", (kind, element_id), "stands in no document")
         if not rows:
             break
         last = tuple(rows[-1][:2])
@@ -148,7 +152,7 @@ def _check_nothing_else(store: Store) -> Iterator[Finding]:
                 yield odd(table, row[: _KEYS[table]], "belongs to no row of table master_data")
 
 
-def _told_in(driver: RawDriver, document: object) -> frozenset[tuple[str, str]]:
+def _elements_in(driver: RawDriver, document: object) -> frozenset[tuple[str, str]]:
     found = driver.one(_HEADER, (document,))
     header = _header(found[0]) if found is not None else None
     return frozenset(

@@ -107,11 +107,11 @@ def _check_entry(driver: RawDriver, public: object, confidential: object) -> Ite
 
 
 def _read(public: object, confidential: object) -> tuple[Table, int, Key, object]:
-    said, more = json.loads(_text(public)), json.loads(_text(confidential))
-    table = metadata.tables[said["register"]]
+    fields, more = json.loads(_text(public)), json.loads(_text(confidential))
+    table = metadata.tables[fields["register"]]
     names = _register(table).key_of(table)
     key = tuple(_value(table, name, more["key"][name]) for name in names)
-    return table, said["version"], key, more["row"]
+    return table, fields["version"], key, more["row"]
 
 
 def _value(table: Table, name: str, value: object) -> object:

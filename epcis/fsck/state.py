@@ -137,19 +137,19 @@ class _StateCheck:
         for row in rows:
             history = histories[row.id]
             try:
-                told = item_row(self.states, self.lots, tuple(row[:5]), history)
+                expected = item_row(self.states, self.lots, tuple(row[:5]), history)
             except (ValueError, TypeError, IndexError, OverflowError):
                 self.damaged.add(row.id)
             if row.id in self.damaged:
                 yield _Wrong(row, "damaged")
-            elif wrong := self._differing(row, told):
+            elif wrong := self._differing(row, expected):
                 yield wrong
             elif _sorted(stays[row.id]) != _sorted(history.all_stays()):
                 yield _Wrong(row, "containment")
         yield from self._leaned_on(by_id, histories)
 
-    def _differing(self, row: _ItemRow, told: Row) -> _Wrong | None:
-        lot, state_id, parent, age, moment, _, _ = told
+    def _differing(self, row: _ItemRow, computed: Row) -> _Wrong | None:
+        lot, state_id, parent, age, moment, _, _ = computed
         columns = [
             name
             for name, stored, expected in (
@@ -206,7 +206,7 @@ def _findings(wrong: _Wrong, *, rebuild: bool) -> Iterator[Finding]:
         yield Finding(
             "store.state-unknown",
             Severity.ERROR,
-            f"the state of {key} (item {row.id}) cannot be told: its row or an event is damaged",
+            f"the state of {key} (item {row.id}) cannot be known: its row or an event is damaged",
             "Capture the original documents into a new store.",
             Where(path=f"item/{row.id}"),
         )
@@ -221,7 +221,7 @@ def _findings(wrong: _Wrong, *, rebuild: bool) -> Iterator[Finding]:
         Where(path=f"{table}/{row.id}"),
     )
     if wrong.beside is not None and not rebuild:
-        yield odd(*wrong.beside, f"is gone or does not say what it said of item {row.id}")
+        yield odd(*wrong.beside, f"is gone or does not say what was recorded of item {row.id}")
 
 
 def _key_of(row: _ItemRow) -> str:

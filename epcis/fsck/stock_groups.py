@@ -60,9 +60,9 @@ def check_stock_groups(
 
 def _differing(driver: RawDriver, first: int, last: int) -> list[int]:
     """The blocks of which rows and items say different things."""
-    told = set(driver.all(_ITEMS, _items_of(first, last)))
+    expected = set(driver.all(_ITEMS, _items_of(first, last)))
     kept = set(driver.all(_GROUPS, (first, last)))
-    return sorted({row[0] for row in told ^ kept})
+    return sorted({row[0] for row in expected ^ kept})
 
 
 def _items_of(first: int, last: int) -> tuple[int, int]:

@@ -89,8 +89,8 @@ class LogKey:
     @property
     def key_id(self) -> bytes:
         """Four bytes that name the key on a signature line."""
-        said = self.name.encode() + b"\n" + bytes([self.kind]) + self.public_key
-        return sha256(said).digest()[:4]
+        hashed = self.name.encode() + b"\n" + bytes([self.kind]) + self.public_key
+        return sha256(hashed).digest()[:4]
 
     def __str__(self) -> str:
         key = base64.b64encode(bytes([self.kind]) + self.public_key).decode()

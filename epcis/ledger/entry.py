@@ -48,8 +48,8 @@ class LeafKind(IntEnum):
 class LogEntry:
     """One entry of the log.
 
-    >>> said = LogEntry(LeafKind.ACCESS, NO_SUBJECT, sha256(b"{}").digest(), sha256().digest(), 7)
-    >>> LogEntry.parse(said.preimage()) == said, len(said.preimage()), said.leaf().hex()[:8]
+    >>> entry = LogEntry(LeafKind.ACCESS, NO_SUBJECT, sha256(b"{}").digest(), sha256().digest(), 7)
+    >>> LogEntry.parse(entry.preimage()) == entry, len(entry.preimage()), entry.leaf().hex()[:8]
     (True, 106, '3a60971d')
     """
 

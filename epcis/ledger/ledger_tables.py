@@ -92,7 +92,7 @@ ledger_witness = Table(
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary(32), nullable=False),
     Column("witness", Text, nullable=False, comment="who says it saw this checkpoint"),
-    Column("told", Instant, nullable=False),
+    Column("announced_at", Instant, nullable=False),
     Column("agrees", SmallInteger, nullable=False, comment="1 with this log, 0 a fork"),
     Column("note", Text, nullable=False, comment="as posted"),
     Index("ledger_witness_by_size", "size"),

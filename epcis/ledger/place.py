@@ -37,7 +37,7 @@ def written(key: object) -> str:
     return "" if key is None else str(key).encode("utf-8", "backslashreplace").decode()
 
 
-def differing(names: Sequence[str], stored: Sequence[object], told: Sequence[object]) -> str:
+def differing(names: Sequence[str], stored: Sequence[object], proved: Sequence[object]) -> str:
     """The differing columns in words; empty where none differs.
 
     >>> differing(("a", "b"), (1, 2), (1, 3))
@@ -45,7 +45,7 @@ def differing(names: Sequence[str], stored: Sequence[object], told: Sequence[obj
     """
     wrong = [
         name
-        for name, one, other in zip(names, stored, told, strict=True)
+        for name, one, other in zip(names, stored, proved, strict=True)
         if type(one) is not type(other) or one != other
     ]
     return f"has another {', '.join(wrong)}" if wrong else ""

@@ -96,14 +96,14 @@ class _Writers(threading.local):
 _writers = _Writers()
 
 
-def commit_events(told: Iterable[tuple[Event, bytes, int]]) -> list[Commitment]:
+def commit_events(events: Iterable[tuple[Event, bytes, int]]) -> list[Commitment]:
     """Commit to events, each with its event hash (32 bytes) and its row `event.seq`.
 
     The entries do not store their bytes: these can be made again from the events' own rows.
     """
     divide, kind = _writers.divide, LeafKind.EVENT
     things = []
-    for event, event_hash, seq in told:
+    for event, event_hash, seq in events:
         public, confidential = divide(event)
         salt = os.urandom(SALT_BYTES) if confidential else None
         public_hash = sha256(public).digest()
@@ -165,5 +165,5 @@ def _digest_of(stored: bytes | None) -> str | None:
     return sha256(stored).hexdigest() if stored is not None else None
 
 
-def _json(said: dict[str, object]) -> bytes:
-    return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+def _json(content: dict[str, object]) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()

@@ -136,8 +136,8 @@ def _refuse_others(
 ) -> None:
     """Refuse a statement that writes to a register without passing `_note`."""
     compiled = getattr(context, "compiled", None)
-    told = None if compiled is None else compiled.statement
-    if TOUCHED in connection.info and _register_written(connection, told) is None:
+    written = None if compiled is None else compiled.statement
+    if TOUCHED in connection.info and _register_written(connection, written) is None:
         refuse_unlogged(statement)
 
 
@@ -170,8 +170,8 @@ def changed_rows(
     for table, keys in touched.items():
         how: Register = table.info["proof"]
         for key in sorted(keys, key=repr):
-            said = subject_of(table, key)
-            now, before = row_now(driver, table, how, key), newest(driver, said)
+            subject = subject_of(table, key)
+            now, before = row_now(driver, table, how, key), newest(driver, subject)
             if before is not None and before.row == now and not before.is_erased:
                 continue
             if before is None and now is None:
@@ -180,7 +180,7 @@ def changed_rows(
             yield (
                 _json({"register": table.name, "version": number}),
                 _json({"key": _plain_key(table, how, key), "row": now}),
-                said,
+                subject,
             )
     touched.clear()
 
@@ -211,9 +211,9 @@ def versions_of(
     rows = RawDriver(snapshot).all(_VERSIONS, (subject_of(table, key), int(LeafKind.REGISTER)))
     found = []
     for at_us, public, confidential, is_erased in rows:
-        told = version_of(bytes(public), bytes(confidential or b""), is_erased=bool(is_erased))
-        if not told.is_erased:
-            found.append((told.number, at_us, told.row))
+        version = version_of(bytes(public), bytes(confidential or b""), is_erased=bool(is_erased))
+        if not version.is_erased:
+            found.append((version.number, at_us, version.row))
     return [(at_us, row) for _, at_us, row in sorted(found, key=lambda one: one[0])]
 
 
@@ -260,11 +260,13 @@ def _rows(driver: RawDriver, table: Table, how: Register, key: Key) -> Iterator[
 
 def as_logged(how: Register, names: Sequence[str], row: Sequence[object]) -> dict[str, object]:
     """A row's columns in the form of an entry: JSON, bytes in hexadecimal, secrets hashed."""
-    said = {name: plain(value) for name, value in zip(names, row, strict=True)}
-    for name in how.secret & said.keys():
-        if said[name] is not None:
-            said[name] = sha256(str(said[name]).encode("utf-8", "surrogateescape")).hexdigest()
-    return said
+    content = {name: plain(value) for name, value in zip(names, row, strict=True)}
+    for name in how.secret & content.keys():
+        if content[name] is not None:
+            content[name] = sha256(
+                str(content[name]).encode("utf-8", "surrogateescape")
+            ).hexdigest()
+    return content
 
 
 def plain(value: object) -> object:

@@ -48,10 +48,10 @@ class Signed:
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod
-    def parse(cls, said: bytes) -> Signed:
+    def parse(cls, content: bytes) -> Signed:
         """The checkpoint of such bytes. Raises ValueError."""
         try:
-            return cls(**json.loads(said))
+            return cls(**json.loads(content))
         except TypeError as fault:
             raise ValueError("these bytes tell of no checkpoint") from fault
 
@@ -61,7 +61,7 @@ class Signed:
         return stamped and stored == Signed(**{**asdict(self), "timestamp": stored.timestamp})
 
 
-UNTOLD_MAX = 16
+WITHOUT_ENTRY_MAX = 16
 """How many of the newest checkpoints are searched for one that has no entry."""
 
 
@@ -75,13 +75,13 @@ def newest_signed(snapshot: Snapshot) -> Signed | None:
     return next(_stored(snapshot, rows_max=1), None)
 
 
-def untold(snapshot: Snapshot) -> list[Signed]:
+def signed_without_entry(snapshot: Snapshot) -> list[Signed]:
     """Those of the newest checkpoints that have no entry, the oldest first.
 
     Usually only the newest has none; another process that signed at the same time, or was killed
     after it signed, leaves further ones.
     """
-    newest = list(_stored(snapshot, rows_max=UNTOLD_MAX))
+    newest = list(_stored(snapshot, rows_max=WITHOUT_ENTRY_MAX))
     return [one for one in reversed(newest) if not is_logged(snapshot, one.size)]
 
 
@@ -99,7 +99,7 @@ def is_logged(snapshot: Snapshot, size: int) -> bool:
 def check_signed(snapshot: Snapshot, held: Sequence[Signed]) -> Iterator[Finding]:
     """Check that each checkpoint in the log or `held` exists, and all but the newest are logged."""
     stored = {one.size: one for one in _stored(snapshot)}
-    told = {}
+    signatures = {}
     entry = ledger_entry.c
     for public in snapshot.connection.scalars(
         select(entry.public).where(entry.kind == int(LeafKind.CHECKPOINT)).order_by(entry.id)
@@ -108,15 +108,15 @@ def check_signed(snapshot: Snapshot, held: Sequence[Signed]) -> Iterator[Finding
             one = Signed.parse(public)
         except ValueError:
             continue  # damaged, which the audit of the entries reports
-        told[one.size] = one
-    for one in (*told.values(), *held):
+        signatures[one.size] = one
+    for one in (*signatures.values(), *held):
         kept = stored.get(one.size)
         if kept is None:
             yield odd("ledger_checkpoint", one.size, "was signed, and is gone", _BESIDE)
         elif not one.is_kept_by(kept):
             yield odd("ledger_checkpoint", one.size, "is not what was signed", _BESIDE)
     for size in sorted(stored)[:-1]:
-        if size not in told:
+        if size not in signatures:
             yield odd("ledger_checkpoint", size, "was never signed: the log has no entry", _BESIDE)
 
 

@@ -50,22 +50,22 @@ def take_witness(tx: Transaction, note: str, witness: str) -> CheckpointSeen:
     if seen.origin != tree.origin:
         raise NoteRefused(f"this log is called {tree.origin}, not {seen.origin}")
     agrees = seen.size <= tree.size and tree.checkpoint(seen.size).root == seen.root
-    told = select(func.count()).where(ledger_witness.c.witness == witness)
-    if agrees and (tx.connection.scalar(told) or 0) >= NOTES_PER_WITNESS_MAX:
+    earlier = select(func.count()).where(ledger_witness.c.witness == witness)
+    if agrees and (tx.connection.scalar(earlier) or 0) >= NOTES_PER_WITNESS_MAX:
         return CheckpointSeen(seen, agrees)
     tx.connection.execute(
         insert(ledger_witness).values(
             size=seen.size,
             root=seen.root,
             witness=witness,
-            told=tx.now,
+            announced_at=tx.now,
             agrees=int(agrees),
             note=note,
         )
     )
     if not agrees:
-        said = {"act": "fork", "witness": witness, "size": seen.size, "root": seen.root.hex()}
-        tx.log(LeafKind.SETTING, json.dumps(said, sort_keys=True).encode())
+        details = {"act": "fork", "witness": witness, "size": seen.size, "root": seen.root.hex()}
+        tx.log(LeafKind.SETTING, json.dumps(details, sort_keys=True).encode())
     return CheckpointSeen(seen, agrees)
 
 

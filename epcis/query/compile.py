@@ -300,11 +300,11 @@ def mastered(condition: HasAttribute) -> Select[str]:
 
 
 def _mastered(condition: HasAttribute, column: Column[str]) -> Select[str]:
-    told, attribute = master_data.c, master_data_attribute.c
+    vocabulary, attribute = master_data.c, master_data_attribute.c
     asked = [attribute.name.in_(condition.names), *master_data_of(condition.party)]
     if condition.values is not None:
         asked.append(attribute.value.in_(condition.values))
-    join = and_(told.type == attribute.type, told.id == attribute.id)
+    join = and_(vocabulary.type == attribute.type, vocabulary.id == attribute.id)
     return select(column).join(master_data_attribute, join).where(*asked)
 
 

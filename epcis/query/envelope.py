@@ -90,15 +90,15 @@ class Wrapping:
 
     def fault(self, fault: SoapFault) -> bytes:
         """An exception: a SOAP fault with the standard's element as detail, or that element."""
-        told = self.element(fault.name)
-        etree.SubElement(told, "reason").text = fault.reason
+        element = self.element(fault.name)
+        etree.SubElement(element, "reason").text = fault.reason
         if fault.name == "ImplementationException":
-            etree.SubElement(told, "severity").text = "ERROR"
+            etree.SubElement(element, "severity").text = "ERROR"
         if self.envelope is None:
-            return self.wrap(told)
-        return self.wrap(self._soap_fault(fault, told))
+            return self.wrap(element)
+        return self.wrap(self._soap_fault(fault, element))
 
-    def _soap_fault(self, fault: SoapFault, told: etree._Element) -> etree._Element:
+    def _soap_fault(self, fault: SoapFault, inside: etree._Element) -> etree._Element:
         envelope = self.envelope or SOAP_1_1
         is_ours = fault.name == "ImplementationException"
         element = etree.Element(f"{{{envelope}}}Fault", nsmap={"soapenv": envelope})
@@ -106,7 +106,7 @@ class Wrapping:
             code = "Server" if is_ours else "Client"
             etree.SubElement(element, "faultcode").text = f"soapenv:{code}"
             etree.SubElement(element, "faultstring").text = fault.reason
-            etree.SubElement(element, "detail").append(told)
+            etree.SubElement(element, "detail").append(inside)
             return element
         code_element = etree.SubElement(element, f"{{{envelope}}}Code")
         code = "Receiver" if is_ours else "Sender"
@@ -115,7 +115,7 @@ class Wrapping:
         text = etree.SubElement(reason, f"{{{envelope}}}Text")
         text.set("{http://www.w3.org/XML/1998/namespace}lang", "en")
         text.text = fault.reason
-        etree.SubElement(element, f"{{{envelope}}}Detail").append(told)
+        etree.SubElement(element, f"{{{envelope}}}Detail").append(inside)
         return element
 
     def texts(self, name: str, members: Iterable[str]) -> etree._Element:

@@ -74,10 +74,10 @@ def portions(
         return
     rows_max = PORTION_EVENTS
     while True:
-        told = leader.seqs.subquery()
-        portion = (
-            select(told.c.seq).where(told.c.seq > after).distinct().order_by(told.c.seq)
-        ).limit(rows_max)
+        led = leader.seqs.subquery()
+        portion = (select(led.c.seq).where(led.c.seq > after).distinct().order_by(led.c.seq)).limit(
+            rows_max
+        )
         some = portion.subquery()
         count, last = snapshot.connection.execute(
             select(func.count(), func.max(some.c.seq)).select_from(some)

@@ -121,12 +121,12 @@ def ask(snapshot: Snapshot, query: MasterDataQuery, *, party: str | None) -> tup
 
 
 def _statement(query: MasterDataQuery, party: str | None) -> Select[str, bytes]:
-    told = master_data.c
-    statement = select(told.type, told.payload).order_by(told.type, told.id)
+    vocabulary = master_data.c
+    statement = select(vocabulary.type, vocabulary.payload).order_by(vocabulary.type, vocabulary.id)
     if query.vocabularies is not None:
-        statement = statement.where(told.type.in_(query.vocabularies))
+        statement = statement.where(vocabulary.type.in_(query.vocabularies))
     if query.names is not None:
-        statement = statement.where(told.key.in_(query.names))
+        statement = statement.where(vocabulary.key.in_(query.names))
     if query.below is not None:
         statement = statement.where(below(master_data.c.key, query.below, party))
     if query.having is not None:
@@ -139,9 +139,9 @@ def _statement(query: MasterDataQuery, party: str | None) -> Select[str, bytes]:
 def _has_attribute(
     names: tuple[str, ...], values: tuple[str, ...] | None = None
 ) -> ColumnElement[bool]:
-    rows, told = master_data_attribute.c, master_data.c
+    rows, vocabulary = master_data_attribute.c, master_data.c
     spelled = tuple(one for name in names for one in Names().spellings(name))
-    asked = [rows.type == told.type, rows.id == told.id, rows.name.in_(spelled)]
+    asked = [rows.type == vocabulary.type, rows.id == vocabulary.id, rows.name.in_(spelled)]
     if values is not None:
         asked.append(rows.value.in_(values))
     return exists().where(*asked)

@@ -35,7 +35,7 @@ _UNTIED: Final = b"\x00"
 _OWN: Final = "SELECT seq FROM event WHERE document IS NULL AND seq"
 
 
-def told_state(snapshot: Snapshot, key: str, party: str) -> StoredItem | None:
+def state_of_visible(snapshot: Snapshot, key: str, party: str) -> StoredItem | None:
     """The item's state by the party's own knowledge; None where nothing it may see holds of it."""
     fold = Fold()
     fold.run(_visible_events(snapshot, key, party))

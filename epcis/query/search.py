@@ -225,9 +225,9 @@ def given_out(
 
 def _found(shelves: Shelves, row: Any) -> FoundEvent:  # noqa: ANN401  # a row of the `event` table
     written = row.record_time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    told = shelves.event(row.seq, row.payload)
+    event = shelves.event(row.seq, row.payload)
     return FoundEvent(
-        row.seq, msgspec.structs.replace(told, record_time=written), row.record_time, row.event_id
+        row.seq, msgspec.structs.replace(event, record_time=written), row.record_time, row.event_id
     )
 
 

@@ -90,8 +90,8 @@ def item_as_written(snapshot: Snapshot, number: int, key: str, *, party: str | N
         event.c.seq.in_(naming([number])), *events_of(snapshot, party)
     )
     payload = snapshot.connection.scalar(statement.limit(1))
-    told = () if payload is None else named_items(unpack_outline(payload))
-    return next((one for _, ids in told for one in ids if canonical_key(one) == key), None)
+    named = () if payload is None else named_items(unpack_outline(payload))
+    return next((one for _, ids in named for one in ids if canonical_key(one) == key), None)
 
 
 def item_is_seen(snapshot: Snapshot, key: str, *, party: str | None) -> bool:

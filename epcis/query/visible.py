@@ -54,14 +54,14 @@ def master_data_of(party: str | None) -> list[ColumnElement[bool]]:
     """
     if party is None:
         return []
-    told = master_data.c
-    sent = exists().where(document.c.id == told.document, document.c.party == party)
+    vocabulary = master_data.c
+    sent = exists().where(document.c.id == vocabulary.document, document.c.party == party)
     seen = exists().where(
-        event.c.document == told.document,
+        event.c.document == vocabulary.document,
         event_party.c.seq == event.c.seq,
         event_party.c.party == party,
     )
-    own = or_(told.key == party, told.key.startswith(f"{party}/", autoescape=True))
+    own = or_(vocabulary.key == party, vocabulary.key.startswith(f"{party}/", autoescape=True))
     return [or_(sent, seen, own)]
 
 
@@ -69,10 +69,10 @@ def below(
     column: ColumnElement[str], keys: tuple[str, ...], party: str | None
 ) -> ColumnElement[bool]:
     """The column names one of these, or what lies below it by master data the party may know."""
-    told, child = master_data.c, master_data_child.c
+    vocabulary, child = master_data.c, master_data_child.c
     rows = select(child.key, child.child_key)
     if party is not None:
-        join = and_(told.type == child.type, told.id == child.id)
+        join = and_(vocabulary.type == child.type, vocabulary.id == child.id)
         rows = rows.join(master_data, join).where(*master_data_of(party))
     known = rows.subquery()
     first = select(known.c.child_key.label("key")).where(known.c.key.in_(keys))

@@ -51,14 +51,14 @@ def document(
 
 def collection(agreement: Agreement, members: list[str], headers: dict[str, str]) -> Response:
     """A list of values or of resource names, as JSON-LD or XML."""
-    told = {**agreement.headers, **headers}
+    merged = {**agreement.headers, **headers}
     if not agreement.is_xml:
         prefixes = dict(agreement.names.prefixes)
         context: Any = [CONTEXT, prefixes] if prefixes else CONTEXT
         body = {"@context": context, "type": "Collection", "member": members}
-        return Response(orjson.dumps(body), headers=told, media_type=agreement.media_type)
+        return Response(orjson.dumps(body), headers=merged, media_type=agreement.media_type)
     root = etree.Element(f"{{{_EPCIS_2}}}Collection", nsmap={"epcis": _EPCIS_2})
     for member in members:
         etree.SubElement(root, "member").text = writable(member)
     content = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-    return Response(content, headers=told, media_type=agreement.media_type)
+    return Response(content, headers=merged, media_type=agreement.media_type)

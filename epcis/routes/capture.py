@@ -66,7 +66,7 @@ CHECKED_AT_ONCE_BYTES_MAX: Final = 1024 * 1024
 _ROOTS: Final = ("EPCISDocument", "EPCISQueryDocument", "EPCISMasterDataDocument")
 _TOO_LARGE: Final = ("document.too-many-events", "document.too-large")
 _NOT_THE_FRAME: Final = re.compile(r"/eventlist(\[\d+\])?/|/epcisheader\b", re.IGNORECASE)
-_FAULTS_SAID_MAX: Final = 5
+_FAULTS_LISTED_MAX: Final = 5
 _GZIP: Final = ("gzip", "x-gzip")
 _PACKED: Final = (b"\x1f\x8b", b"PK")
 """How a body begins that is packed, with gzip or ZIP: it may be large."""
@@ -283,7 +283,7 @@ def _refuse_wrong_frame(findings: Iterable[Finding]) -> None:
         and not _NOT_THE_FRAME.search(one.where.path or "")
     )
     if faults:
-        what = "; ".join(one.what for one in faults[:_FAULTS_SAID_MAX])
+        what = "; ".join(one.what for one in faults[:_FAULTS_LISTED_MAX])
         raise refusal("ValidationException", what, faults)
 
 
@@ -395,13 +395,13 @@ async def post_event(request: Request, caller: MayCapture) -> Response:
     body = await _event_body(request)
     event_id, receipt = await asyncio.to_thread(_store_event, request, caller, body, media_type)
     headers["Location"] = address(request, "events", event_id)
-    told = {
+    answer = {
         "eventID": event_id,
         "events": counts(receipt),
         "findings": [finding.as_dict() for finding in receipt.findings],
     }
     return Response(
-        orjson.dumps(told), status_code=201, headers=headers, media_type="application/json"
+        orjson.dumps(answer), status_code=201, headers=headers, media_type="application/json"
     )
 
 

@@ -141,10 +141,10 @@ def _member(parameter: Parameter) -> JsonObject:
 
 
 def _parameter(name: str, schema: JsonObject, where: str = "query") -> JsonObject:
-    told: JsonObject = {"name": name, "in": where, "required": False, "schema": schema}
+    parameter: JsonObject = {"name": name, "in": where, "required": False, "schema": schema}
     if schema.get("type") == "array":
-        told |= {"style": "pipeDelimited", "explode": False}
-    return told
+        parameter |= {"style": "pipeDelimited", "explode": False}
+    return parameter
 
 
 FORMATS: Final = [

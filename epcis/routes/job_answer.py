@@ -31,7 +31,7 @@ def job_answer(found: Job, agreement: Agreement) -> Response:
 
 def job_object(found: Job) -> dict[str, object]:
     """A capture job as JSON."""
-    told: dict[str, object] = {
+    answer: dict[str, object] = {
         "captureID": found.id,
         "createdAt": _written(found.created),
         "running": found.running,
@@ -40,10 +40,10 @@ def job_object(found: Job) -> dict[str, object]:
         "errors": list(found.errors),
     }
     if found.events is not None:
-        told |= {"events": dict(found.events), "findings": list(found.findings)}
+        answer |= {"events": dict(found.events), "findings": list(found.findings)}
     if found.finished is not None:
-        told["finishedAt"] = _written(found.finished)
-    return told
+        answer["finishedAt"] = _written(found.finished)
+    return answer
 
 
 def job_element(found: Job) -> etree._Element:

@@ -179,30 +179,30 @@ async def _tell(subscriber: _LiveSubscriber) -> None:
             await asyncio.sleep(LOOK_S)
             continue
         try:
-            told = await asyncio.to_thread(_news, subscriber, one)
+            news = await asyncio.to_thread(_news, subscriber, one)
         except StoreAway:
             await asyncio.sleep(StoreAway.retry_after_s)
             continue
-        if told.events or (one.report_if_empty and one.schedule is not None):
-            body = await asyncio.to_thread(_document, subscriber, one, told)
+        if news.events or (one.report_if_empty and one.schedule is not None):
+            body = await asyncio.to_thread(_document, subscriber, one, news)
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await subscriber.socket.send_text(body)
-        one = _moved(one, told, began)
-        if told.is_all and one.schedule is None:
+        one = _moved(one, news, began)
+        if news.is_all and one.schedule is None:
             await asyncio.sleep(LOOK_S)
 
 
-def _moved(one: Subscription, told: News, now: datetime) -> Subscription:
-    if told.is_all and one.schedule is not None:
-        return replace(one, cursor=told.up_to, due=one.schedule.after(now))
-    return replace(one, cursor=told.up_to)
+def _moved(one: Subscription, news: News, now: datetime) -> Subscription:
+    if news.is_all and one.schedule is not None:
+        return replace(one, cursor=news.up_to, due=one.schedule.after(now))
+    return replace(one, cursor=news.up_to)
 
 
 def _news(subscriber: _LiveSubscriber, one: Subscription) -> News:
     return latest(subscriber.store, lambda _: subscriber.query, one)
 
 
-def _document(subscriber: _LiveSubscriber, one: Subscription, told: News) -> str:
-    events = [found.written_for(one.syntax) for found in told.events]
+def _document(subscriber: _LiveSubscriber, one: Subscription, news: News) -> str:
+    events = [found.written_for(one.syntax) for found in news.events]
     prefixes = settings_of(subscriber.socket).company_prefixes
     return results(one, events, subscriber.now(), company_prefixes=prefixes).decode()

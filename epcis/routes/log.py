@@ -136,7 +136,7 @@ def inclusion(
     if form == "tlog-proof":
         lines = ["c2sp.org/tlog-proof@v1", f"index {place}", *map(_base64, path), "", note]
         return Response("\n".join(lines), media_type=_TEXT)
-    said: dict[str, object] = {
+    answer: dict[str, object] = {
         "index": place,
         "size": size,
         "leaf": _base64(leaf),
@@ -144,8 +144,8 @@ def inclusion(
         "root": _base64(root),
     }
     if entry:
-        said["entry"] = _base64(entry.preimage)
-    return JSONResponse(said)
+        answer["entry"] = _base64(entry.preimage)
+    return JSONResponse(answer)
 
 
 @router.get("/proof/consistency")
@@ -207,14 +207,14 @@ def status(request: Request) -> Response:
     """How the log does: entries, how long the oldest waits for its place, forks seen."""
     with store_of(request).read() as snapshot:
         waiting = sequencer.delay(snapshot, now=now_of(request))
-        said = {
+        answer = {
             "entries": Tree(snapshot.connection).size,
             "delay_s": waiting.total_seconds(),
             "delay_alarm": waiting >= sequencer.DELAY_ALARM,
             "delay_promised_s": sequencer.DELAY_PROMISED.total_seconds(),
             "forks": [{"witness": who, "size": size} for who, size in forks(snapshot)],
         }
-    return JSONResponse(said)
+    return JSONResponse(answer)
 
 
 def newest_note(request: Request) -> str:
@@ -262,14 +262,14 @@ def _entry_of_event(snapshot: Snapshot, event_id: str, caller: Caller) -> _Event
     )
     for row in rows:
         if caller.party is None or _may_see(snapshot, row.seq, caller.party):
-            said = LogEntry(
+            entry = LogEntry(
                 LeafKind(row.kind),
                 row.subject,
                 row.public_hash,
                 row.confidential_hash,
                 microseconds(row.record_time),
             )
-            return _EventEntry(row.idx, said.preimage())
+            return _EventEntry(row.idx, entry.preimage())
     raise _not_there(f"no event {event_id} stands in the log")
 
 

@@ -103,9 +103,9 @@ def problem_of(fault: Exception) -> Problem | None:
     """What a fault from below means to the caller; None where it is a fault of ours."""
     if isinstance(fault, OSError) and fault.errno in _NO_ROOM:
         return refusal_of(StoreFull("the disk is full"))
-    for kind, told in _MEANINGS:
+    for kind, meaning in _MEANINGS:
         if isinstance(fault, kind):
-            return told(fault)
+            return meaning(fault)
     return None
 
 
@@ -172,13 +172,13 @@ def xml_of(problem: Problem) -> bytes:
     True
     """
     root = etree.Element(f"{{{_EPCIS_2}}}EPCISException", nsmap={"epcis": _EPCIS_2})
-    told: dict[str, Any] = {
+    values: dict[str, Any] = {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
     }
-    for name, value in told.items():
+    for name, value in values.items():
         etree.SubElement(root, name).text = writable(str(value))
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 

@@ -117,11 +117,11 @@ def list_queries(request: Request, caller: MayQuery) -> Response:
     if len(found) > rows_max:
         last = found[rows_max - 1].name
         headers |= next_page(request, paging.PageCursor(mark, paging.expiry(now), (last,)))
-    members = [_told(one) for one in found[:rows_max]]
+    members = [_query_object(one) for one in found[:rows_max]]
     return Response(orjson.dumps(members), headers=headers, media_type="application/json")
 
 
-def _told(one: NamedQuery) -> dict[str, object]:
+def _query_object(one: NamedQuery) -> dict[str, object]:
     return {"name": one.name, "query": one.body}
 
 
@@ -139,7 +139,7 @@ def show_query(request: Request, query_name: str, caller: MayQuery) -> Response:
     """The definition of a named query."""
     refuse_parameters(request)
     agreement = agree(request)
-    body = orjson.dumps(_told(named_query(request, caller, query_name)))
+    body = orjson.dumps(_query_object(named_query(request, caller, query_name)))
     return Response(body, headers=agreement.headers, media_type="application/json")
 
 

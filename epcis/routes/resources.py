@@ -18,7 +18,7 @@ from epcis.codec.words import Words
 from epcis.http_context import Caller, now_of, store_of
 from epcis.query import paging, seen
 from epcis.query.parameter_table import EVENT_TYPES, event_type
-from epcis.query.partner_view import told_state
+from epcis.query.partner_view import state_of_visible
 from epcis.routes.addresses import identifier
 from epcis.routes.answers import collection
 from epcis.routes.callers import MayQuery
@@ -278,12 +278,14 @@ def epc_state(request: Request, epc: str, caller: MayQuery) -> Response:
     value = _seen_epc(request, caller, "/state")
     with store_of(request).read(party=caller.party) as snapshot:
         key, party = canonical_key(value), caller.party
-        state = item_state(snapshot, key) if party is None else told_state(snapshot, key, party)
+        state = (
+            item_state(snapshot, key) if party is None else state_of_visible(snapshot, key, party)
+        )
     if state is None:
         raise not_found(f"nothing holds of '{value[:200]}': its events were declared wrong")
-    told = orjson.dumps(_told(state, agreement))
+    body = orjson.dumps(_state_object(state, agreement))
     headers = {"GS1-EPC-Format": agreement.options.epc_format.value}
-    return Response(told, headers=headers, media_type="application/json")
+    return Response(body, headers=headers, media_type="application/json")
 
 
 @router.get(
@@ -310,7 +312,7 @@ def _seen_epc(request: Request, caller: Caller, tail: str) -> str:
     return value
 
 
-def _told(state: StoredItem, agreement: Agreement) -> dict[str, object]:
+def _state_object(state: StoredItem, agreement: Agreement) -> dict[str, object]:
     """An item's state for JSON; identifiers in the agreed format, what is not known is null."""
 
     def place(key: str | None) -> str | None:

@@ -88,10 +88,10 @@ def _answered(request: Request, content: bytes) -> tuple[int, bytes, Wrapping]:
         element = envelope.operation_of(root)
         return 200, wrapping.wrap(_Desk(request, caller, wrapping).do(element)), wrapping
     except Exception as fault:  # what the standard has no name for goes on upwards
-        told = _fault_of(fault)
-        if told is None:
+        soap_fault = _fault_of(fault)
+        if soap_fault is None:
             raise
-        return _status(fault, told, wrapping), wrapping.fault(told), wrapping
+        return _status(fault, soap_fault, wrapping), wrapping.fault(soap_fault), wrapping
 
 
 def _permitted(request: Request) -> Caller:
@@ -116,15 +116,15 @@ def _fault_of(fault: Exception) -> SoapFault | None:
 _SOAP_NAMES: Final = {"QueryValidationException": "ValidationException"}
 
 
-def _status(fault: Exception, told: SoapFault, wrapping: Wrapping) -> int:
+def _status(fault: Exception, soap_fault: SoapFault, wrapping: Wrapping) -> int:
     """SOAP 1.1 wants 500 for every fault; otherwise the status says whose fault it is."""
     if isinstance(fault, StoreAway):
         return 503
     if isinstance(fault, Problem) and fault.status in (401, 507):
         return fault.status
-    if told.name == "SecurityException":
+    if soap_fault.name == "SecurityException":
         return 403
-    is_ours = told.name == "ImplementationException"
+    is_ours = soap_fault.name == "ImplementationException"
     return 500 if is_ours or wrapping.envelope == envelope.SOAP_1_1 else 400
 
 

@@ -71,17 +71,20 @@ async def subscribe(request: Request, query_name: str, caller: MayQuery) -> Resp
     body = await json_body(request)
     if not isinstance(body, dict) or set(body) - _MEMBERS:
         raise refusal("ValidationException", f"the body must be an object of {sorted(_MEMBERS)}")
-    _refuse_nothing_said(body)
+    _refuse_empty(body)
     _refuse_limits(found)
     made = _subscription(request, caller, found, body)
     await asyncio.to_thread(_keep, request, made)
     headers["Location"] = address(request, "queries", found.name, "subscriptions", made.id)
     return Response(
-        orjson.dumps(told(made)), status_code=201, headers=headers, media_type="application/json"
+        orjson.dumps(subscription_object(made)),
+        status_code=201,
+        headers=headers,
+        media_type="application/json",
     )
 
 
-def _refuse_nothing_said(body: JsonObject) -> None:
+def _refuse_empty(body: JsonObject) -> None:
     for name in ("stream", "schedule"):
         if name in body and body[name] is None:
             raise refusal("SubscriptionControlsException", f"{name} is null; leave it out")
@@ -192,14 +195,14 @@ def _keep(request: Request, made: Subscription) -> None:
             ) from None
 
 
-def told(one: Subscription) -> dict[str, object]:
+def subscription_object(one: Subscription) -> dict[str, object]:
     """A subscription for JSON; its token is never shown."""
     shown: dict[str, object] = {
         "subscriptionID": one.id,
         "dest": one.dest,
         "createdAt": _written(one.made),
         "initialRecordTime": _written(one.initial_record_time),
-        "minRecordTime": _written(_told_up_to(one)),
+        "minRecordTime": _written(_sent_up_to(one)),
         "epcFormat": one.epc_format.value,
     }
     if one.schedule is None:
@@ -216,7 +219,7 @@ def told(one: Subscription) -> dict[str, object]:
     return shown
 
 
-def _told_up_to(one: Subscription) -> datetime:
+def _sent_up_to(one: Subscription) -> datetime:
     """The record time up to which it got events."""
     return max(one.initial_record_time, one.acknowledged_record_time)
 
@@ -246,7 +249,7 @@ def list_subscriptions(request: Request, query_name: str, caller: MayQuery) -> R
     if len(ones) > rows_max:
         last = ones[rows_max - 1].id
         headers |= next_page(request, paging.PageCursor(mark, paging.expiry(now), (last,)))
-    body = orjson.dumps([told(one) for one in ones[:rows_max]])
+    body = orjson.dumps([subscription_object(one) for one in ones[:rows_max]])
     return Response(body, headers=headers, media_type="application/json")
 
 
@@ -272,7 +275,9 @@ def show_subscription(
     """How a subscription stands: when it last got something, and what failed."""
     refuse_parameters(request)
     agreement = agree(request)
-    body = orjson.dumps(told(_of_address(request, query_name, subscription_id, caller)))
+    body = orjson.dumps(
+        subscription_object(_of_address(request, query_name, subscription_id, caller))
+    )
     return Response(body, headers=agreement.headers, media_type="application/json")
 
 
@@ -304,7 +309,7 @@ def subscription_options(
     headers = {
         "Allow": "OPTIONS, DELETE, GET",
         **discovery(),
-        "GS1-Query-Min-Record-Time": _written(_told_up_to(one)),
+        "GS1-Query-Min-Record-Time": _written(_sent_up_to(one)),
     }
     return Response(status_code=204, headers=headers)
 

@@ -195,69 +195,69 @@ def effects_of(event: Event, *, is_own: bool = False) -> Mapping[Role, Effect]:
 
 
 @lru_cache(EFFECTS_REMEMBERED_MAX)
-def _effects(said: _EffectCause) -> Mapping[Role, Effect]:
-    if said.kind is TransformationEvent:
-        return {role: _effect(said, role) for role in (Role.INPUT, Role.OUTPUT)}
-    what = _effect(said, Role.EPC)
-    filled = said.kind is AggregationEvent and said.action == "ADD" and not what.owner
+def _effects(cause: _EffectCause) -> Mapping[Role, Effect]:
+    if cause.kind is TransformationEvent:
+        return {role: _effect(cause, role) for role in (Role.INPUT, Role.OUTPUT)}
+    what = _effect(cause, Role.EPC)
+    filled = cause.kind is AggregationEvent and cause.action == "ADD" and not what.owner
     return {**dict.fromkeys(_NAMING_ROLES, what), Role.PARENT: what._replace(forgets_owner=filled)}
 
 
 _NAMING_ROLES = (Role.EPC, Role.CHILD, Role.PARENT)
 
 
-def _effect(said: _EffectCause, role: Role) -> Effect:
-    step = said.step
-    heard = meaning(said.disposition) if said.disposition else None
+def _effect(cause: _EffectCause, role: Role) -> Effect:
+    step = cause.step
+    heard = meaning(cause.disposition) if cause.disposition else None
     kind = heard.kind if heard is not None else DispositionKind.NEUTRAL
-    is_undo = said.is_own and kind is DispositionKind.UNDONE
-    status = _status(said, role, is_undo=is_undo)
+    is_undo = cause.is_own and kind is DispositionKind.UNDONE
+    status = _status(cause, role, is_undo=is_undo)
     ends = status is not None and status.is_ended
-    sets, persists, unsets = _conditions(said, is_undo=is_undo)
+    sets, persists, unsets = _conditions(cause, is_undo=is_undo)
     return Effect(
         status,
-        disposition=bare("disp", said.disposition),
-        location=_location(said),
-        holder=_holder(said),
-        shipper=_shipper(said) if step in _LEAVING else "",
-        read_at=_party_at(said.read_point),
-        owner=owner_of(said.destinations) or owner_of(said.sources),
+        disposition=bare("disp", cause.disposition),
+        location=_location(cause),
+        holder=_holder(cause),
+        shipper=_shipper(cause) if step in _LEAVING else "",
+        read_at=_party_at(cause.read_point),
+        owner=owner_of(cause.destinations) or owner_of(cause.sources),
         leaves=step in _LEAVING,
         is_void=step == _VOIDING,
         is_undo=is_undo,
-        is_made=role is Role.OUTPUT or (said.kind is ObjectEvent and said.action == "ADD"),
-        is_sighting=_is_sighting(said),
-        takes_out=said.kind is not AggregationEvent and (ends or step in MOVING_STEPS),
+        is_made=role is Role.OUTPUT or (cause.kind is ObjectEvent and cause.action == "ADD"),
+        is_sighting=_is_sighting(cause),
+        takes_out=cause.kind is not AggregationEvent and (ends or step in MOVING_STEPS),
         is_active=kind in (DispositionKind.ACTIVE, DispositionKind.SELLABLE),
         is_return=heard is not None and heard.says is Condition.RETURNED,
         is_partial=heard is not None and heard.word == "partially_dispensed",
         lifts=kind is DispositionKind.SELLABLE
-        or any(meaning(w).kind is DispositionKind.SELLABLE for w in said.set),
+        or any(meaning(w).kind is DispositionKind.SELLABLE for w in cause.set),
         sets=sets,
         persists=persists,
         unsets=unsets,
     )
 
 
-def _status(said: _EffectCause, role: Role, *, is_undo: bool) -> ItemStatus | None:
+def _status(cause: _EffectCause, role: Role, *, is_undo: bool) -> ItemStatus | None:
     if role is Role.INPUT:
         return ItemStatus.CONSUMED
     if role is Role.OUTPUT or is_undo:
         return ItemStatus.ACTIVE
-    status = _status_of_words(said)
-    by_step = STATUS_OF_STEP.get(said.step)
-    if said.step == _VOIDING:
+    status = _status_of_words(cause)
+    by_step = STATUS_OF_STEP.get(cause.step)
+    if cause.step == _VOIDING:
         return status if status is not None and status.is_ended else by_step
     if status is None or (status is ItemStatus.IN_TRANSIT and by_step is not None):
         status = by_step
-    if said.kind is ObjectEvent and said.action == "DELETE":
+    if cause.kind is ObjectEvent and cause.action == "DELETE":
         return status if status is not None and status.is_ended else ItemStatus.DECOMMISSIONED
     return status
 
 
-def _status_of_words(said: _EffectCause) -> ItemStatus | None:
+def _status_of_words(cause: _EffectCause) -> ItemStatus | None:
     """The status by the disposition, else by the first persistent one that ends the item."""
-    for at, word in enumerate((said.disposition, *said.set)):
+    for at, word in enumerate((cause.disposition, *cause.set)):
         heard = meaning(word)
         if isinstance(heard.says, End):
             return ItemStatus(heard.says.value)
@@ -269,21 +269,21 @@ def _status_of_words(said: _EffectCause) -> ItemStatus | None:
 
 
 def _conditions(
-    said: _EffectCause, *, is_undo: bool
+    cause: _EffectCause, *, is_undo: bool
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Conditions that the event sets, those of them that persist, and those it unsets; sorted."""
-    sets = set() if is_undo else _of_words((said.disposition,))
-    persists = _of_words(said.set)
-    if said.is_alarm:
+    sets = set() if is_undo else _of_words((cause.disposition,))
+    persists = _of_words(cause.set)
+    if cause.is_alarm:
         sets.add(Condition.SENSOR_ALARM.value)
-    unsets = _of_words(said.unset)
-    if not said.is_own:  # nobody else places or ends a quarantine or recall of ours
-        sets, persists = (_as_told_by_others(one) for one in (sets, persists))
+    unsets = _of_words(cause.unset)
+    if not cause.is_own:  # nobody else places or ends a quarantine or recall of ours
+        sets, persists = (_as_partners_know(one) for one in (sets, persists))
         unsets -= _OURS.keys()
     return tuple(sorted(sets | persists)), tuple(sorted(persists)), tuple(sorted(unsets))
 
 
-def _as_told_by_others(conditions: set[str]) -> set[str]:
+def _as_partners_know(conditions: set[str]) -> set[str]:
     return {_OURS.get(one, one) for one in conditions}
 
 
@@ -316,10 +316,10 @@ def is_alarming(report: SensorReport) -> bool:
     return exception is not None and bare("alert", exception) == "ALARM_CONDITION"
 
 
-def _is_sighting(said: _EffectCause) -> bool:
-    if said.kind is AggregationEvent:
-        return said.action != "DELETE"
-    return said.kind is not TransactionEvent or said.step in MOVING_STEPS
+def _is_sighting(cause: _EffectCause) -> bool:
+    if cause.kind is AggregationEvent:
+        return cause.action != "DELETE"
+    return cause.kind is not TransactionEvent or cause.step in MOVING_STEPS
 
 
 def inside(conditions: Iterable[str]) -> tuple[str, ...]:
@@ -381,11 +381,11 @@ def owner_of(parties: tuple[Party, ...] | None) -> str:
     return next(map(party_key, owners), "")
 
 
-def _location(said: _EffectCause) -> str:
-    place = canonical_key(said.biz_location) if said.biz_location else ""
-    if place or said.step in _LEAVING:
+def _location(cause: _EffectCause) -> str:
+    place = canonical_key(cause.biz_location) if cause.biz_location else ""
+    if place or cause.step in _LEAVING:
         return place
-    return canonical_key(said.read_point) if said.read_point else ""
+    return canonical_key(cause.read_point) if cause.read_point else ""
 
 
 def _party_at(place: str) -> str:
@@ -393,21 +393,21 @@ def _party_at(place: str) -> str:
     return key if key.startswith("/414/") else ""
 
 
-def _shipper(said: _EffectCause) -> str:
-    return party_of(said.sources) or _party_at(said.biz_location) or _party_at(said.read_point)
+def _shipper(cause: _EffectCause) -> str:
+    return party_of(cause.sources) or _party_at(cause.biz_location) or _party_at(cause.read_point)
 
 
-def _holder(said: _EffectCause) -> str:
-    if said.step == _VOIDING:
-        return _party_at(said.biz_location) or party_of(said.sources)
-    receiver = party_of(said.destinations)
-    if receiver and receiver == owner_of(said.destinations) and said.step in _AT_HAND:
+def _holder(cause: _EffectCause) -> str:
+    if cause.step == _VOIDING:
+        return _party_at(cause.biz_location) or party_of(cause.sources)
+    receiver = party_of(cause.destinations)
+    if receiver and receiver == owner_of(cause.destinations) and cause.step in _AT_HAND:
         # Who owns goods need not have them: whoever receives, stores or counts them does.
-        return _party_at(said.biz_location or said.read_point) or receiver
+        return _party_at(cause.biz_location or cause.read_point) or receiver
     if receiver:
         return receiver
-    if said.step in _LEAVING:
-        return party_of(said.sources)
-    if said.step in _ON_THE_WAY:
+    if cause.step in _LEAVING:
+        return party_of(cause.sources)
+    if cause.step in _ON_THE_WAY:
         return ""
-    return _party_at(said.biz_location or said.read_point)
+    return _party_at(cause.biz_location or cause.read_point)

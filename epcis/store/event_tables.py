@@ -325,7 +325,7 @@ master_data = Table(
     Column("id", Text, primary_key=True, comment="as sent"),
     _tenant(),
     Column("key", Text, nullable=False, comment="canonical key of id"),
-    Column("told", Instant, nullable=False, comment="creation time of the latest document"),
+    Column("stated_at", Instant, nullable=False, comment="creation time of the latest document"),
     Column("document", BigId),
     Column("payload", LargeBinary, nullable=False, comment="VocabularyElement, MessagePack"),
     Index("master_data_by_key", "key"),

@@ -85,13 +85,13 @@ def _marks(key: str, history: ItemHistory) -> Iterator[Finding]:
 def _conflicts(snapshot: Snapshot, key: str, history: ItemHistory) -> Iterator[Finding]:
     if not _CONFLICTS & set(history.state.conditions):
         return
-    told = "; ".join(
-        f"lot {one.lot or 'not told'}, expiry {one.expiry or 'not told'} (event {one.event})"
+    described = "; ".join(
+        f"lot {one.lot or 'unknown'}, expiry {one.expiry or 'unknown'} (event {one.event})"
         for one in lots_recorded(snapshot, key)
     )
     yield _finding(
         "item.lot-conflict",
-        f"events tell different lots or expiry dates for {key}: {told}",
+        f"events tell different lots or expiry dates for {key}: {described}",
         "Keep it apart and ask the manufacturer which is right.",
         key,
     )

@@ -108,13 +108,19 @@ def _identity(event: Event, digest: bytes, event_id: str) -> bytes:
     The same content under two ids is two events; without ids it is one.
     """
     wrong = event.error_declaration
-    said = ""
+    declared = ""
     if wrong is not None:
-        told = (wrong.declaration_time, wrong.reason or "", *(wrong.corrective_event_ids or ()))
-        said = "\0".join(told)
+        declared_fields = (
+            wrong.declaration_time,
+            wrong.reason or "",
+            *(wrong.corrective_event_ids or ()),
+        )
+        declared = "\0".join(declared_fields)
     if event_id != hash_id(digest):
-        said += "\0\0" + event_id
-    return sha256(digest + said.encode("utf-8", "surrogatepass")).digest() if said else digest
+        declared += "\0\0" + event_id
+    return (
+        sha256(digest + declared.encode("utf-8", "surrogatepass")).digest() if declared else digest
+    )
 
 
 class Intake:
@@ -139,14 +145,14 @@ class Intake:
         if not fresh:
             return
         numbers = self._driver.next_numbers("event", "seq", len(fresh))
-        told = [_NewEvent(sealed, seq) for sealed, seq in zip(fresh, numbers, strict=True)]
-        self._void_declared(told)
-        self._meet(told)
-        for one in sorted(told, key=lambda one: (one.sealed.moment, one.sealed.digest)):
+        added = [_NewEvent(sealed, seq) for sealed, seq in zip(fresh, numbers, strict=True)]
+        self._void_declared(added)
+        self._meet(added)
+        for one in sorted(added, key=lambda one: (one.sealed.moment, one.sealed.digest)):
             if one.counts:
                 self._happen(one)
-        self._write(told)
-        self._void_meant(told)
+        self._write(added)
+        self._void_meant(added)
         self.taken.seqs.extend(numbers)
 
     def finish(self) -> Taken:
@@ -185,31 +191,31 @@ class Intake:
                 self.taken.conflicts.append(one)
         return fresh
 
-    def _void_declared(self, told: Sequence[_NewEvent]) -> None:
+    def _void_declared(self, added: Sequence[_NewEvent]) -> None:
         """Mark what had been declared wrong before it arrived."""
         if self._driver.one(_ANY_DECLARED) == (None,):
             return
-        hashes = [one.sealed.digest for one in told]
+        hashes = [one.sealed.digest for one in added]
         by_hash: dict[bytes, list[tuple[bytes, str]]] = {}
         for digest, event_id in self._driver.all_in(_DECLARED + " AND hash", hashes):
             by_hash.setdefault(bytes(digest), []).append((bytes(digest), event_id))
-        ids = [one.sealed.event_id for one in told]
+        ids = [one.sealed.event_id for one in added]
         wrong_ids = {row[1] for row in self._driver.all_in(_DECLARED + " AND event_id", ids)}
-        for one in told:
+        for one in added:
             if one.sealed.event.error_declaration is None:
                 this = (one.sealed.digest, one.sealed.event_id)
                 declared = by_hash.get(this[0], ())
                 one.voided = this[1] in wrong_ids or any(is_meant(d, this) for d in declared)
 
-    def _meet(self, told: Sequence[_NewEvent]) -> None:
+    def _meet(self, added: Sequence[_NewEvent]) -> None:
         self._lives.meet(
             [
                 Meeting(keys, time_of_moment(one.sealed.moment), role is Role.PARENT)
-                for one in told
+                for one in added
                 for role, keys in one.keys.items()
             ]
         )
-        for one in told:
+        for one in added:
             one.masks = {role: self._lives.masks(keys) for role, keys in one.keys.items()}
 
     def _happen(self, one: _NewEvent) -> None:
@@ -290,7 +296,7 @@ class Intake:
         elif parent is not None:
             self._lives.put_into(children, parent, moment)
 
-    def _write(self, told: Sequence[_NewEvent]) -> None:
+    def _write(self, added: Sequence[_NewEvent]) -> None:
         """All rows of a batch; the last thing that touches the large tables."""
         self._lives.write()
         now = self._tx.now
@@ -301,27 +307,27 @@ class Intake:
                 epcs=sum(len(keys) for role, keys in one.keys.items() if role is not Role.PARENT),
                 voided=one.voided,
             )
-            for one in told
+            for one in added
         ]  # fmt: skip
         self._driver.insert("event", rows.EVENT, events)
-        for one in told:
+        for one in added:
             self.taken.places.add(one.sealed.position, one.sealed.identity)
         named = [
             row
-            for one in told
+            for one in added
             for role, masks in one.masks.items()
             for row in rows.event_epc_rows(one.seq, role, masks)
         ]
         named.sort()
         self._driver.insert("event_epc", rows.EVENT_EPC, named)
-        rows.write_index(self._driver, [(one.seq, one.sealed.event) for one in told], self._party)
-        numbered = ((one.sealed.event, one.sealed.digest, one.seq) for one in told)
+        rows.write_index(self._driver, [(one.seq, one.sealed.event) for one in added], self._party)
+        numbered = ((one.sealed.event, one.sealed.digest, one.seq) for one in added)
         self._tx.commitments.extend(commit_events(numbered))
         self._tx.enter_log()
 
-    def _void_meant(self, told: Sequence[_NewEvent]) -> None:
+    def _void_meant(self, added: Sequence[_NewEvent]) -> None:
         """Mark the events that a batch's error declarations say were wrong."""
-        for one in told:
+        for one in added:
             if one.sealed.event.error_declaration is None:
                 continue
             this = (one.sealed.digest, one.sealed.event_id)

@@ -104,33 +104,33 @@ def _lifted(before: ItemState, what: Effect) -> frozenset[str]:
 
 def _status_after(before: ItemState, what: Effect) -> tuple[ItemStatus, str]:
     """The status after an event that names the item, and the mark that the event leaves on it."""
-    status, said = before.status, what.status
+    status, stated = before.status, what.status
     if what.is_undo:
         return ItemStatus.ACTIVE, ""
     if status.is_ended:
         return _after_end(before, what)
     if status is ItemStatus.LOCKED:
-        if said is not None and said.is_ended:
-            return said, ""
+        if stated is not None and stated.is_ended:
+            return stated, ""
         return (ItemStatus.ACTIVE if what.is_active or what.is_made else status), ""
-    if said is not None:
-        return said, ""
+    if stated is not None:
+        return stated, ""
     return (ItemStatus.ACTIVE if status is ItemStatus.NONE else status), ""
 
 
 def _after_end(before: ItemState, what: Effect) -> tuple[ItemStatus, str]:
     """An ended item keeps its end; whoever had it at hand since leaves a mark."""
-    status, said = before.status, what.status
-    if said is not None and said.is_ended:
-        replaces = said is ItemStatus.DESTROYED or (
-            status in _REPLACED_ENDS and said in _ONLY_RECORDED
+    status, stated = before.status, what.status
+    if stated is not None and stated.is_ended:
+        replaces = stated is ItemStatus.DESTROYED or (
+            status in _REPLACED_ENDS and stated in _ONLY_RECORDED
         )
-        is_same = said is status and (
+        is_same = stated is status and (
             (what.holder and what.holder == before.holder)
             or (what.is_partial and before.disposition == what.disposition)
         )
-        mark = "" if said in _ONLY_RECORDED or is_same else _SEEN
-        return (said if replaces and not mark else status), mark
+        mark = "" if stated in _ONLY_RECORDED or is_same else _SEEN
+        return (stated if replaces and not mark else status), mark
     if not what.is_sighting:
         return status, ""
     if what.is_return and status is ItemStatus.DISPENSED:
@@ -168,8 +168,8 @@ def reached(before: ItemState, what: Effect) -> ItemState:
     """The state after an event of the container that reaches what is inside."""
     ends = what.status is not None and what.status.is_ended
     only_container = what.status is ItemStatus.DECOMMISSIONED
-    told = what._replace(forgets_owner=False)
-    moved = _placed(before, told._replace(disposition="") if only_container else told)
+    effect = what._replace(forgets_owner=False)
+    moved = _placed(before, effect._replace(disposition="") if only_container else effect)
     status, mark = before.status, ""
     if status.is_ended:
         status, mark = _after_end(before, what)

@@ -163,7 +163,7 @@ class ItemStates:
             if is_late or (lots and group.lot not in (None, *lots)):
                 self.postpone(group, what, moment)
                 continue
-            if what.reaches_inside or self._states.told(group.state_id).reaches_inside:
+            if what.reaches_inside or self._states.state_of(group.state_id).reaches_inside:
                 self.shake(group, moment)
             if group.parent is not None and not self._share(group, moment):
                 self.postpone(group, what, moment)
@@ -202,7 +202,7 @@ class ItemStates:
         """The items are in the container with this id from this moment on."""
         moving = [group for group in groups if group.parent != parent]
         self.take_out([group for group in moving if group.parent is not None], moment)
-        lasting = self._states.told(self.alone(parent).state_id).conditions
+        lasting = self._states.state_of(self.alone(parent).state_id).conditions
         for group in moving:
             if lasting:
                 self._leave_to_recompute(group, moment)
@@ -215,7 +215,7 @@ class ItemStates:
             assert group.parent is not None, "only what is in something is taken out"
             self._stays.end({group.block: group.mask}, group.parent, moment)
             group.parent = None
-            if self._states.told(group.state_id).borrowed:
+            if self._states.state_of(group.state_id).borrowed:
                 self._leave_to_recompute(group, moment)
 
     def _leave_to_recompute(self, group: ItemGroup, moment: int) -> None:
@@ -249,21 +249,21 @@ class ItemStates:
 
     def owner(self, group: ItemGroup) -> str:
         """Who owns items, their containers taken into account; empty where nobody says."""
-        return self._states.told(self.effective(group)[1]).owner
+        return self._states.state_of(self.effective(group)[1]).owner
 
     def _share(self, group: ItemGroup, moment: int) -> bool:
         """Let items share what happened to their container; False where that is recomputed."""
         assert group.parent is not None, "what is in nothing shares nothing"
-        told = self._lean_on(group.parent, moment)
-        if told is None:
+        container_state = self._lean_on(group.parent, moment)
+        if container_state is None:
             return False
-        if told[0] > group.moment:
-            group.state_id = self._states.shared(group.state_id, told[1])
+        if container_state[0] > group.moment:
+            group.state_id = self._states.shared(group.state_id, container_state[1])
         return True
 
     def _lean_on(self, container: int, moment: int) -> tuple[int, int] | None:
         """The container's effective state at a moment, None where it is recomputed itself."""
-        told = self.effective(self.alone(container))
+        container_state = self.effective(self.alone(container))
         number: int | None = container
         for _ in range(LEVELS_MAX):
             if number is None:
@@ -275,7 +275,7 @@ class ItemStates:
                 group.horizon = moment
                 self.touch(group)
             number = group.parent
-        return told
+        return container_state
 
     def _make(self, made: list[bytes], meetings: Sequence[Meeting]) -> None:
         """Ids and groups for new items: neighbours share a block of 64, a container has its own.

@@ -59,11 +59,11 @@ _CONTAINER = "SELECT key, moment, state_id, parent FROM item WHERE id = ?"
 _CONTAINERS = "SELECT id, key, moment, state_id, parent FROM item WHERE id"
 _LOT = "SELECT code, expiry FROM lot WHERE id = ?"
 _LOT_NUMBERS = """
-WITH RECURSIVE told(id) AS (
+WITH RECURSIVE linked(id) AS (
   SELECT id FROM lot WHERE gtin = ? AND code = ?
-  UNION SELECT l.id FROM lot l JOIN told t ON l.other_lot = t.id
+  UNION SELECT l.id FROM lot l JOIN linked t ON l.other_lot = t.id
 )
-SELECT id FROM told ORDER BY id
+SELECT id FROM linked ORDER BY id
 """
 
 
@@ -349,8 +349,8 @@ def _remembered_state(row: Row, key: str, remembered: _Remembered) -> StoredItem
     """
     moment, age, number, lot, _, parent, outer_moment, outer_number, outer_parent = row
     state = remembered.states.get(number)
-    told = remembered.lots.get(lot, _NO_LOT if lot is None else None)
-    if not state or not state[0] or told is None or outer_parent is not None:
+    lot_state = remembered.lots.get(lot, _NO_LOT if lot is None else None)
+    if not state or not state[0] or lot_state is None or outer_parent is not None:
         return None
     latest = moment
     if parent is not None and outer_moment > moment:
@@ -359,7 +359,9 @@ def _remembered_state(row: Row, key: str, remembered: _Remembered) -> StoredItem
         if state is None:
             return None
     first = (moment >> MOMENT_BITS) - age
-    return StoredItem(key, state, told[0], told[1], parent, parent, first, latest >> MOMENT_BITS)
+    return StoredItem(
+        key, state, lot_state[0], lot_state[1], parent, parent, first, latest >> MOMENT_BITS
+    )
 
 
 def _state(row: Row, key: str, shared: Shared) -> StoredItem | None:

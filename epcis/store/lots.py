@@ -15,7 +15,7 @@ LOTS_MAX = 8
 
 
 def merged(
-    known: tuple[LotFacts, ...], told: LotFacts
+    known: tuple[LotFacts, ...], stated: LotFacts
 ) -> tuple[tuple[LotFacts, ...], tuple[str, ...]]:
     """The lots of an item after one more was recorded, and the conflicts that this shows.
 
@@ -27,10 +27,10 @@ def merged(
     ('lot_conflict',)
     """
     for at, one in enumerate(known):
-        if _fits(one, told):
-            both = LotFacts(one.code or told.code, one.expiry or told.expiry)
+        if _fits(one, stated):
+            both = LotFacts(one.code or stated.code, one.expiry or stated.expiry)
             return (*known[:at], both, *known[at + 1 :]), ()
-    after = (*known, told)
+    after = (*known, stated)
     conflicts = []
     if known and _differ([one.code for one in after]):
         conflicts.append(Condition.LOT_CONFLICT.value)

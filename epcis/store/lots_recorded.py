@@ -38,7 +38,7 @@ class RecordedLot(NamedTuple):
 def lots_recorded(snapshot: Snapshot, key: str) -> list[RecordedLot]:
     """Every lot and expiry that valid events tell for an item, by event time; cold path."""
     rows = RawDriver(snapshot).all(_TELLING, (pack_key(key),))
-    told = ((lot_facts(unpack_outline(payload)), event_id) for _, _, event_id, payload in rows)
+    recorded = ((lot_facts(unpack_outline(payload)), event_id) for _, _, event_id, payload in rows)
     return [
-        RecordedLot(lot.code, lot.expiry, event_id) for lot, event_id in told if lot is not None
+        RecordedLot(lot.code, lot.expiry, event_id) for lot, event_id in recorded if lot is not None
     ]

@@ -40,19 +40,19 @@ def tell_master_data(tx: Transaction, header: Header, document: int) -> int:
 
     The creation time of the document decides what is later, not when it arrived.
     """
-    told = told_at(header) or tx.now
+    stated_at = statement_time(header) or tx.now
     stored = 0
     for vocabulary in header.master_data:
         for element in vocabulary.elements:
-            if _is_latest(tx, vocabulary.type, element.id, told):
-                _replace(tx, vocabulary.type, element, told, document)
+            if _is_latest(tx, vocabulary.type, element.id, stated_at):
+                _replace(tx, vocabulary.type, element, stated_at, document)
                 stored += 1
     if header.master_data:
         tx.log(LeafKind.MASTER_DATA, _ENCODER.encode(header.master_data))
     return stored
 
 
-def told_at(header: Header) -> datetime | None:
+def statement_time(header: Header) -> datetime | None:
     """When a document was made: by its SBDH, else by its creation date."""
     for text in (_sbdh_creation(header.sbdh), header.creation_date):
         if not text:
@@ -74,7 +74,7 @@ def names_of(snapshot: Snapshot, keys: list[str]) -> dict[str, str]:
             & (master_data_attribute.c.id == master_data.c.id),
         )
         .where(master_data.c.key.in_(keys), master_data_attribute.c.name == NAME_ATTRIBUTE)
-        .order_by(master_data.c.told)
+        .order_by(master_data.c.stated_at)
     )
     return {row.key: row.value for row in found}
 
@@ -91,20 +91,24 @@ def _sbdh_creation(sbdh: Node | None) -> str:
     return ""
 
 
-def _is_latest(tx: Transaction, kind: str, element_id: str, told: datetime) -> bool:
+def _is_latest(tx: Transaction, kind: str, element_id: str, stated_at: datetime) -> bool:
     known = tx.connection.scalar(
-        select(master_data.c.told).where(master_data.c.type == kind, master_data.c.id == element_id)
+        select(master_data.c.stated_at).where(
+            master_data.c.type == kind, master_data.c.id == element_id
+        )
     )
-    return known is None or known <= told
+    return known is None or known <= stated_at
 
 
 def _replace(
-    tx: Transaction, kind: str, element: VocabularyElement, told: datetime, document: int
+    tx: Transaction, kind: str, element: VocabularyElement, stated_at: datetime, document: int
 ) -> None:
     for table in (master_data, *BESIDE):
         tx.connection.execute(delete(table).where(table.c.type == kind, table.c.id == element.id))
     entry, beside = rows_of(kind, element)
-    tx.connection.execute(insert(master_data).values(**entry, told=told, document=document))
+    tx.connection.execute(
+        insert(master_data).values(**entry, stated_at=stated_at, document=document)
+    )
     for table in BESIDE:
         if beside[table.name]:
             tx.connection.execute(insert(table), beside[table.name])
@@ -130,10 +134,10 @@ def rows_of(
          "child_key": canonical_key(child)}
         for child in dict.fromkeys(element.children or ())
     ]  # fmt: skip
-    told = lot_of_element(element)
+    lot_facts_found = lot_of_element(element)
     lots: list[dict[str, object]] = []
-    if told is not None:
-        gtin, lot = told
+    if lot_facts_found is not None:
+        gtin, lot = lot_facts_found
         lots.append({"gtin": gtin, "lot": lot.code, "type": kind, "id": element.id,
                      "expiry": lot.expiry})  # fmt: skip
     return entry, {

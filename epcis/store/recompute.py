@@ -264,7 +264,7 @@ def _all_in_doubt(driver: RawDriver, states: StateDictionary, doubts: Doubts) ->
     doubt = set(doubts.late)
     shaken = set(doubts.shaken)
     for item, number in driver.all_in(_STATES, sorted(doubt - shaken)):
-        if states.told(number).reaches_inside:
+        if states.state_of(number).reaches_inside:
             shaken.add(item)
     reached = dict(doubts.late)
     for item, moment in doubts.shaken.items():
@@ -282,7 +282,7 @@ def _all_in_doubt(driver: RawDriver, states: StateDictionary, doubts: Doubts) ->
             is_shaken = container in shaken
             if child_moment >= moment or is_shaken or container in doubts.emptied:
                 doubt.add(child)
-                is_shaken = is_shaken or states.told(number).reaches_inside
+                is_shaken = is_shaken or states.state_of(number).reaches_inside
             # A child that nothing happened to since may still hold things that went on.
             is_new = reached.get(child, moment + 1) > moment or (is_shaken and child not in shaken)
             if is_new and (horizon >= moment or is_shaken):

@@ -84,7 +84,7 @@ class StateDictionary:
             self._keep(known, state)
         return known
 
-    def told(self, number: int) -> ItemState:
+    def state_of(self, number: int) -> ItemState:
         """The state with that number."""
         state = self._by_id.get(number)
         if state is None:
@@ -100,7 +100,7 @@ class StateDictionary:
         pair = (number, what)
         known = self._after.get(pair)
         if known is None:
-            known = self.number(advance(self.told(number), what))
+            known = self.number(advance(self.state_of(number), what))
             if len(self._after) >= CACHED_MAX:
                 self._after.clear()
             self._after[pair] = known
@@ -111,7 +111,7 @@ class StateDictionary:
         pair = (own, container)
         known = self._shared.get(pair)
         if known is None:
-            known = self.number(share(self.told(own), self.told(container)))
+            known = self.number(share(self.state_of(own), self.state_of(container)))
             self._shared[pair] = known
         return known
 

@@ -215,21 +215,21 @@ class _Pages:
         if parent:
             outer = self._shared.container(parent)
             state = share(state, outer.state) if outer.moment > moment else state
-        told = self.lots.get(lot, StockLot())
+        stock_lot = self.lots.get(lot, StockLot())
         if not state.status:
             return
-        is_wanted = self._wanted(told, state, "")
+        is_wanted = self._wanted(stock_lot, state, "")
         for number in ids_of(block, mask):
             apart = self._apart.get(number, "")
-            if self._wanted(told, state, apart) if apart else is_wanted:
-                yield _FoundItem(placed.lot, number, told, state, apart)
+            if self._wanted(stock_lot, state, apart) if apart else is_wanted:
+                yield _FoundItem(placed.lot, number, stock_lot, state, apart)
 
     def _listed(self, found: list[_FoundItem], after: tuple[int, int] | None) -> ListedPage:
         """The page, with the key of each item."""
         rows = self.reading.all_in(_KEYS, [one.id for one in found])
         keys: dict[int, bytes] = {row[0]: row[1] for row in rows}
         items = (
-            ListedItem(one.id, unpack_key(bytes(keys[one.id])), one.told, one.state, one.apart)
+            ListedItem(one.id, unpack_key(bytes(keys[one.id])), one.stock_lot, one.state, one.apart)
             for one in found
         )
         return ListedPage(tuple(items), after)
@@ -247,7 +247,7 @@ class _FoundItem(NamedTuple):
 
     lot: int
     id: int
-    told: StockLot
+    stock_lot: StockLot
     state: ItemState
     apart: str
 

@@ -214,23 +214,23 @@ class Courier:
         rows_max, sent = BATCH_EVENTS, False
         began = self._clock()  # so a scheduled time that passes during the delivery is not skipped
         for _ in range(BATCHES_MAX):
-            told = await asyncio.to_thread(self._news, one, rows_max)
-            if told is None:
+            news = await asyncio.to_thread(self._news, one, rows_max)
+            if news is None:
                 return sent
-            is_last = told.is_all
-            if not told.events and (not one.report_if_empty or sent or one.schedule is None):
-                await asyncio.to_thread(self._settle, one, told, began, notified=False)
+            is_last = news.is_all
+            if not news.events and (not one.report_if_empty or sent or one.schedule is None):
+                await asyncio.to_thread(self._settle, one, news, began, notified=False)
                 return sent
-            answer = await self._deliver(one, told)
-            if answer.status == _TOO_LARGE and len(told.events) > 1:
-                rows_max = len(told.events) // 2
+            answer = await self._deliver(one, news)
+            if answer.status == _TOO_LARGE and len(news.events) > 1:
+                rows_max = len(news.events) // 2
                 continue
             if not answer.is_taken:
                 await asyncio.to_thread(self._failed, one, answer)
                 return sent
             sent = True
-            await asyncio.to_thread(self._settle, one, told, began, notified=True)
-            one = replace(one, cursor=told.up_to)
+            await asyncio.to_thread(self._settle, one, news, began, notified=True)
+            one = replace(one, cursor=news.up_to)
             if is_last:
                 return sent
         return sent
@@ -249,15 +249,15 @@ class Courier:
         self._failed(one, DeliveryAnswer(_GONE, reason))
         return None
 
-    def _settle(self, one: Subscription, told: News, began: datetime, *, notified: bool) -> None:
+    def _settle(self, one: Subscription, news: News, began: datetime, *, notified: bool) -> None:
         """Move the cursor; once nothing is left, set the time of the next check."""
         now = self._clock()
-        if not notified and told.up_to == one.cursor and one.schedule is None and not one.attempts:
+        if not notified and news.up_to == one.cursor and one.schedule is None and not one.attempts:
             return
-        latest = told.events[-1].record_time if told.events else one.acknowledged_record_time
+        latest = news.events[-1].record_time if news.events else one.acknowledged_record_time
         with self._store.write(now) as tx:
-            subscription.acknowledge(tx, one, told.up_to, latest, notified=notified)
-            if told.is_all:
+            subscription.acknowledge(tx, one, news.up_to, latest, notified=notified)
+            if news.is_all:
                 again = one.schedule.after(began) if one.schedule else now
                 subscription.look_again(tx, one, again)
             # A crash before this commit delivers the batch again: at least once.
@@ -269,10 +269,10 @@ class Courier:
             subscription.failed(tx, one, answer.reason, now, for_good=for_good)
         _log.info("delivery failed", subscription=one.id, reason=answer.reason)
 
-    async def _deliver(self, one: Subscription, told: News) -> DeliveryAnswer:
+    async def _deliver(self, one: Subscription, news: News) -> DeliveryAnswer:
         """Send one batch and wait for the answer."""
         now = self._clock()
-        events = [found.written_for(one.syntax) for found in told.events]
+        events = [found.written_for(one.syntax) for found in news.events]
         body = await asyncio.to_thread(
             results, one, events, now, company_prefixes=self._company_prefixes
         )

@@ -119,7 +119,7 @@ def get(snapshot: Snapshot, subscription_id: str, *, party: str | None) -> Subsc
     if party is not None:
         statement = statement.where(table.c.party == party)
     row = snapshot.connection.execute(statement).mappings().first()
-    return None if row is None else _told(row)
+    return None if row is None else _subscription_of(row)
 
 
 def of_query(
@@ -131,7 +131,7 @@ def of_query(
         statement = statement.where(table.c.party == party)
     if after is not None:
         statement = statement.where(table.c.id > after)
-    return [_told(row) for row in snapshot.connection.execute(statement).mappings()]
+    return [_subscription_of(row) for row in snapshot.connection.execute(statement).mappings()]
 
 
 def due(snapshot: Snapshot, now: datetime, newest: Arrival, rows_max: int) -> list[Subscription]:
@@ -147,7 +147,7 @@ def due(snapshot: Snapshot, now: datetime, newest: Arrival, rows_max: int) -> li
         .order_by(table.c.due)
         .limit(rows_max)
     )
-    return [_told(row) for row in snapshot.connection.execute(statement).mappings()]
+    return [_subscription_of(row) for row in snapshot.connection.execute(statement).mappings()]
 
 
 def any_waits_for_time(snapshot: Snapshot) -> bool:
@@ -216,7 +216,7 @@ def pause_after(attempts: int) -> timedelta:
     return min(RETRY_FIRST * doublings, RETRY_MAX)
 
 
-def _told(row: RowMapping) -> Subscription:
+def _subscription_of(row: RowMapping) -> Subscription:
     return Subscription(
         id=row["id"],
         query=row["query"],

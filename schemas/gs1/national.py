@@ -209,7 +209,7 @@ def _without_filling(parts: list[str]) -> Ndc:
     """The 10-digit NDC of a 5-4-2 one; exactly one group must begin with a zero."""
     found = ndc_of_eleven_digits("".join(parts))
     if len(found) != 1:
-        raise ValueError(f"which zero of {'-'.join(parts)} fills up cannot be told")
+        raise ValueError(f"which zero of {'-'.join(parts)} fills up is not known")
     return found[0]
 
 

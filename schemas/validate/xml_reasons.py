@@ -380,7 +380,7 @@ def _as_the_fast_one_says(element: etree._Element, place: JudgedPlace) -> list[F
     schema = (event_xml_schema if is_event else xml_schema)(place.version, place.published)
     schema.validate(element)
     return [
-        _as_said(entry, place)
+        _as_finding(entry, place)
         for entry in _outside_events(cast("Iterable[Any]", schema.error_log), place)
     ]
 
@@ -393,7 +393,7 @@ def _outside_events(log: Iterable[etree._LogEntry], place: JudgedPlace) -> Itera
             yield entry
 
 
-def _as_said(entry: Any, place: JudgedPlace) -> Finding:  # noqa: ANN401  # lxml does not type it
+def _as_finding(entry: Any, place: JudgedPlace) -> Finding:  # noqa: ANN401  # lxml does not type it
     message = brief(" ".join(re.sub(r"\{[^}]*\}", "", entry.message).split()))
     below = re.sub(r"(?<=/)[^/:\[]+:", "", entry.path or "").lstrip("/").partition("/")[2]
     where = Where(line=entry.line or None, path=f"{place.path}/{below}".rstrip("/"))

@@ -126,7 +126,7 @@ def test_36j_a_pharmacy_that_never_connected_stands_out(report):
 def test_36j_a_holder_is_seen_to_upload_before_release_and_recall_in_every_market(report):
     said = report["Uploads of manufacturers and marketing authorisation holders"]
     lots = {one["lot"]: one for one in said["rows"]}
-    assert (lots["L7"]["before release"], lots["L8"]["before release"]) == ("yes", "not told")
+    assert (lots["L7"]["before release"], lots["L8"]["before release"]) == ("yes", "not given")
     assert (lots["L7"]["held by"], lots["L7"]["product"]) == ("MAH-1", "Paracetamol 500 mg")
     assert (lots["L8"]["recalled in"], lots["L7"]["recalled in"]) == ("everywhere", "")
     assert said["facts"]["uploaded after release"] == "0"

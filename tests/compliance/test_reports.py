@@ -98,7 +98,7 @@ def test_a_shipment_without_statement_says_so(busy: Store):
         information, statement = transaction_sections(
             snapshot, shipped_between(snapshot, *ALL_TIME)
         )
-    assert dict(information.facts)["from"] == "not told"
+    assert dict(information.facts)["from"] == "not given"
     assert information.rows[0][-1] == "5"
     assert "no transaction statement" in statement.sentences[0]
 

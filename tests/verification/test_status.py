@@ -15,7 +15,7 @@ from verification.decision.act import PackAct, PackRequest
 from verification.decision.restrictions import current_restrictions
 from verification.decision.words import LotState
 from verification.fmd.perform import query
-from verification.messages.reply import told_json
+from verification.messages.reply import given_json
 from verification.registry.pack_registry import set_lot_state
 from verification.registry.participants import who_is
 from verification.settings import VerificationSettings
@@ -51,7 +51,7 @@ def engines_answer(store, asked, caller, now):
     settings = VerificationSettings()
     with store.read() as snapshot:
         who = who_is(current_restrictions(snapshot), caller, settings)
-        return told_json(query(snapshot, request, who, settings.rule_pack, now))
+        return given_json(query(snapshot, request, who, settings.rule_pack, now))
 
 
 def something_happens(chance, client, store, clock):

@@ -105,11 +105,20 @@ class ActFacts:
             for one in below.get(key, ()):
                 inner = self._thing(one.key, stored, judged, below, level + 1)
                 inside += [inner, *inner.inside]
-        told = judged[key]
-        if isinstance(told, tuple):
-            word = word_of(told[0])
-            return ActThing(key, stored.get(key), told, word, _say(told[0]), tuple(inside))
-        return ActThing(key, stored.get(key), told.reasons, told.verdict, told.say, tuple(inside))
+        judged_pack = judged[key]
+        if isinstance(judged_pack, tuple):
+            word = word_of(judged_pack[0])
+            return ActThing(
+                key, stored.get(key), judged_pack, word, _say(judged_pack[0]), tuple(inside)
+            )
+        return ActThing(
+            key,
+            stored.get(key),
+            judged_pack.reasons,
+            judged_pack.verdict,
+            judged_pack.say,
+            tuple(inside),
+        )
 
     def _judged(
         self, keys: list[str], stored: dict[str, StoredItem]
@@ -174,10 +183,10 @@ class ActFacts:
         site = party_key(self._act.place)
         found: set[str] = set()
         was_shipped = False
-        for told in path(self._snapshot, key):
-            if told.biz_step != "shipping":
+        for turn in path(self._snapshot, key):
+            if turn.biz_step != "shipping":
                 continue
-            sender, receiver = self._parties(told.seq)
+            sender, receiver = self._parties(turn.seq)
             if sender == site or share_prefix(f"0{sender[5:]}", site[5:]):
                 was_shipped = True
                 found |= {receiver} - {""}

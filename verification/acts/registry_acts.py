@@ -45,11 +45,11 @@ def perform_by_registry(
     requests = {one.key: _request(act, one) for one in scanned if one.key not in unfit}
     refused = _refused(tx, requests, who, settings)
     asked = refused if unfit or refused else list(requests)
-    told = perform(tx, [(requests[key], who) for key in asked], settings.rule_pack, budget)
-    answers = dict(zip(asked, told, strict=True))
-    if not (unfit or refused) and any(one.http != 200 for one in told):
+    given = perform(tx, [(requests[key], who) for key in asked], settings.rule_pack, budget)
+    answers = dict(zip(asked, given, strict=True))
+    if not (unfit or refused) and any(one.http != 200 for one in given):
         # The registry knows more than the facts, as who owns a product: the act is undone whole.
-        first = next(one for one in told if one.http != 200)
+        first = next(one for one in given if one.http != 200)
         raise Problem(409, "Act refused", f"{first.code} {first.serial}: {first.say} Nothing done.")
     return tuple(unfit.get(one.key) or _answer(one, answers.get(one.key)) for one in scanned)
 
@@ -107,8 +107,8 @@ def _refused(
     return found
 
 
-def _answer(scan: ScannedThing, told: OperationAnswer | None) -> ActPackAnswer:
-    if told is None:
+def _answer(scan: ScannedThing, registry_answer: OperationAnswer | None) -> ActPackAnswer:
+    if registry_answer is None:
         return ActPackAnswer(
             id=scan.key,
             scan=scan.scan,
@@ -117,13 +117,17 @@ def _answer(scan: ScannedThing, told: OperationAnswer | None) -> ActPackAnswer:
             say=say_refusal(ActRefusal.OTHERS_REFUSED),
             done=False,
         )
-    done = told.http == 200
+    done = registry_answer.http == 200
     return ActPackAnswer(
         id=scan.key,
         scan=scan.scan,
-        verdict=told.word,
+        verdict=registry_answer.word,
         # Who may not do this learns that, whatever the pack is.
-        reason=(told.result if told.reason is Reason.GENUINE and not done else told.reason).value,
-        say=told.say,
+        reason=(
+            registry_answer.result
+            if registry_answer.reason is Reason.GENUINE and not done
+            else registry_answer.reason
+        ).value,
+        say=registry_answer.say,
         done=done,
     )

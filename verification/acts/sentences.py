@@ -119,14 +119,14 @@ _SUPPLY_WORDS = ("Do not supply: ", "Wait: ", "Check: ", "Do not sell: ", "Canno
 def say_reason(kind: ActKind, reason: Reason, say: str, *, may_override: bool) -> str:
     """The judgement's sentence about a pack, as it reads before this act.
 
-    >>> told = "Do not supply: the lot is recalled; set the pack aside and return it."
-    >>> say_reason(ActKind.SHIP, Reason.RECALLED, told, may_override=False)
+    >>> advice = "Do not supply: the lot is recalled; set the pack aside and return it."
+    >>> say_reason(ActKind.SHIP, Reason.RECALLED, advice, may_override=False)
     'Not to ship: the lot is recalled; set the pack aside and return it.'
     """
     if reason is Reason.GENUINE:
         return say
     head = next((one for one in _SUPPLY_WORDS if say.startswith(one)), "")
-    told = f"Not to {kind.value}: {say.removeprefix(head)}"
+    sentence = f"Not to {kind.value}: {say.removeprefix(head)}"
     if may_override:
-        told += " A supervisor may do it all the same, with a reason."
-    return told
+        sentence += " A supervisor may do it all the same, with a reason."
+    return sentence

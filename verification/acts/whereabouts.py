@@ -45,21 +45,23 @@ def place_refused(
 
     Without `tells_places` the sentence does not say where it is.
     """
-    told = _Told(party_key(act.place) if act.place else "", item, tells_places=tells_places)
+    whereabouts = _Whereabouts(
+        party_key(act.place) if act.place else "", item, tells_places=tells_places
+    )
     match KINDS[act.kind].where:
         case Whereabouts.HERE:
-            return _here(told)
+            return _here(whereabouts)
         case Whereabouts.ON_THE_WAY:
-            return _on_the_way(told)
+            return _on_the_way(whereabouts)
         case Whereabouts.SENT_FROM_HERE:
-            return _sent_from_here(told)
+            return _sent_from_here(whereabouts)
         case Whereabouts.WITH_CUSTOMER:
-            return _with_customer(told, thing, party_key(act.to) if act.to else "")
+            return _with_customer(whereabouts, thing, party_key(act.to) if act.to else "")
         case _:
             return None
 
 
-class _Told:
+class _Whereabouts:
     """What is recorded of the place of one thing, seen from the site of an act."""
 
     def __init__(self, site: str, item: StoredItem, *, tells_places: bool) -> None:
@@ -82,42 +84,44 @@ class _Told:
         return (key or "no place") if self._tells_places else "another place"
 
 
-def _here(told: _Told) -> ThingRefused | None:
-    if told.item.status is ItemStatus.IN_TRANSIT:
-        return because(ActRefusal.ALREADY_SHIPPED, what=told.named(told.item.holder))
-    if told.item.status in _IN_STOCK and not told.is_at_site:
-        return because(ActRefusal.NOT_HERE, what=told.place)
+def _here(whereabouts: _Whereabouts) -> ThingRefused | None:
+    if whereabouts.item.status is ItemStatus.IN_TRANSIT:
+        return because(ActRefusal.ALREADY_SHIPPED, what=whereabouts.named(whereabouts.item.holder))
+    if whereabouts.item.status in _IN_STOCK and not whereabouts.is_at_site:
+        return because(ActRefusal.NOT_HERE, what=whereabouts.place)
     return None
 
 
-def _on_the_way(told: _Told) -> ThingRefused | None:
-    item = told.item
+def _on_the_way(whereabouts: _Whereabouts) -> ThingRefused | None:
+    item = whereabouts.item
     if item.status is not ItemStatus.IN_TRANSIT:
-        is_here = told.is_at_site
+        is_here = whereabouts.is_at_site
         return because(
-            ActRefusal.ALREADY_HERE if is_here else ActRefusal.NOT_SHIPPED, what=told.place
+            ActRefusal.ALREADY_HERE if is_here else ActRefusal.NOT_SHIPPED, what=whereabouts.place
         )
     # Where no receiver was named, the shipper is still recorded as the holder.
-    if item.holder in ("", told.site, item.state.shipper):
+    if item.holder in ("", whereabouts.site, item.state.shipper):
         return None
-    sent_to = told.named(item.holder)
+    sent_to = whereabouts.named(item.holder)
     return because(ActRefusal.SENT_TO_ANOTHER, what=sent_to, may_override=True)
 
 
-def _sent_from_here(told: _Told) -> ThingRefused | None:
-    if told.item.status is not ItemStatus.IN_TRANSIT:
-        return because(ActRefusal.NOT_SHIPPED, what=told.place)
-    shipper = told.item.state.shipper
-    if shipper not in ("", told.site):
-        return because(ActRefusal.NEVER_SHIPPED_FROM_HERE, what=told.named(shipper))
+def _sent_from_here(whereabouts: _Whereabouts) -> ThingRefused | None:
+    if whereabouts.item.status is not ItemStatus.IN_TRANSIT:
+        return because(ActRefusal.NOT_SHIPPED, what=whereabouts.place)
+    shipper = whereabouts.item.state.shipper
+    if shipper not in ("", whereabouts.site):
+        return because(ActRefusal.NEVER_SHIPPED_FROM_HERE, what=whereabouts.named(shipper))
     return None
 
 
-def _with_customer(told: _Told, thing: ActThing, sender: str) -> ThingRefused | None:
-    if told.item.status in _IN_STOCK and told.is_at_site:
-        return because(ActRefusal.ALREADY_HERE, what=told.place)
+def _with_customer(whereabouts: _Whereabouts, thing: ActThing, sender: str) -> ThingRefused | None:
+    if whereabouts.item.status in _IN_STOCK and whereabouts.is_at_site:
+        return because(ActRefusal.ALREADY_HERE, what=whereabouts.place)
     if thing.sent_to is None:
-        return because(ActRefusal.NEVER_SHIPPED_FROM_HERE, what=told.site)
+        return because(ActRefusal.NEVER_SHIPPED_FROM_HERE, what=whereabouts.site)
     if sender and thing.sent_to and sender not in thing.sent_to:
-        return because(ActRefusal.SENT_TO_OTHERS, what=told.named(", ".join(sorted(thing.sent_to))))
+        return because(
+            ActRefusal.SENT_TO_OTHERS, what=whereabouts.named(", ".join(sorted(thing.sent_to)))
+        )
     return None

@@ -60,8 +60,8 @@ class Anomaly:
     def id(self) -> str:
         """The same for the same thing seen again; for a client, anew each day."""
         since = self.since if self.serial else self.since.date()
-        told = (self.finding.code, self.code, self.serial, self.client, since.isoformat())
-        return hashlib.sha256("\0".join(told).encode()).hexdigest()[:40]
+        parts = (self.finding.code, self.code, self.serial, self.client, since.isoformat())
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
 def of_pack(

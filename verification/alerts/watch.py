@@ -184,8 +184,8 @@ def _odd(snapshot: Snapshot, rows: Sequence[_Row], limits: AnomalyLimits) -> Ite
         row.location for row in current_restrictions(snapshot).participants.values()
     )
     for code, serial in sorted({(r.past.code, r.past.serial) for r in rows if r.past.location}):
-        told = [_at_a_place(past, premises) for past in history(snapshot, code, serial)]
-        yield from of_pack(told, where, limits)
+        sightings = [_at_a_place(past, premises) for past in history(snapshot, code, serial)]
+        yield from of_pack(sightings, where, limits)
     by_client = sorted(rows, key=lambda row: (row.past.client, row.past.location, row.id))
     for (client, place), own in groupby(by_client, lambda r: (r.past.client, r.past.location)):
         fresh = [row.past for row in _outside_bulks(snapshot, client, own)]
@@ -262,13 +262,13 @@ def _places(snapshot: Snapshot) -> dict[str, Coordinates]:
             (table.type == master_data.c.type) & (table.id == master_data.c.id),
         )
         .where(table.name.in_((_LATITUDE, _LONGITUDE)))
-        .order_by(master_data.c.told)
+        .order_by(master_data.c.stated_at)
     )
-    told: dict[str, dict[str, float]] = {}
+    seen_at: dict[str, dict[str, float]] = {}
     for key, name, value in rows:
         with suppress(ValueError):
-            told.setdefault(key, {})[name] = float(value)
-    whole = {key: one for key, one in told.items() if len(one) == 2}
+            seen_at.setdefault(key, {})[name] = float(value)
+    whole = {key: one for key, one in seen_at.items() if len(one) == 2}
     return {key: (one[_LATITUDE], one[_LONGITUDE]) for key, one in whole.items()}
 
 

@@ -181,10 +181,10 @@ def verify_for(tx: Transaction, wanted: Verification, settings: VerificationSett
 
     Raises `Problem` 429 where the caller has guessed too often.
     """
-    (told,) = answer_round(tx, [wanted], settings)
-    if not isinstance(told, Verdict):
+    (given,) = answer_round(tx, [wanted], settings)
+    if not isinstance(given, Verdict):
         raise guessed_too_often()
-    return told
+    return given
 
 
 class _Round:
@@ -229,28 +229,28 @@ class _Round:
 
     def answers(self) -> list[GivenAnswer]:
         """Answers in the order of the requests; kept where they are of that kind."""
-        told: list[GivenAnswer | None] = []
+        given: list[GivenAnswer | None] = []
         facts = iter(self._facts)
         for wanted in self._round:
             if isinstance(wanted, OperationWanted):
-                told.append(None)
+                given.append(None)
             elif isinstance(wanted, RecordedAnswer):
-                told.append(self._hear(wanted))
+                given.append(self._hear(wanted))
             elif isinstance(wanted, StatusGuess):
-                may = self._may_be_told(wanted.caller, is_guess=True)
-                told.append(WithinBudget() if may else BudgetSpent())
+                may = self._may_be_answered(wanted.caller, is_guess=True)
+                given.append(WithinBudget() if may else BudgetSpent())
             else:
-                told.append(self._answer(wanted, next(facts)))
+                given.append(self._answer(wanted, next(facts)))
         self._keep()
         operations = iter(self._operate())
-        return [next(operations) if one is None else one for one in told]
+        return [next(operations) if one is None else one for one in given]
 
     def _is_own(self, caller: Caller) -> bool:
         """Whether the operator itself asks, which need not guess."""
         return "admin" in caller.scopes and company_of(self._stops, caller).is_operator
 
     def _answer(self, wanted: Verification | PartnerQuestion, facts: Facts) -> GivenAnswer:
-        if not self._may_be_told(
+        if not self._may_be_answered(
             wanted.caller, is_guess=facts.pack is None and facts.product_known
         ):
             return BudgetSpent()
@@ -258,7 +258,7 @@ class _Round:
             return self._verify(wanted, facts)
         return self._respond(wanted, facts)
 
-    def _may_be_told(self, caller: Caller, *, is_guess: bool) -> bool:
+    def _may_be_answered(self, caller: Caller, *, is_guess: bool) -> bool:
         """Whether an answer may be given; one about an unknown serial number is counted."""
         guesser = self._budget.guesser(caller.name)
         if guesser is None:
@@ -303,12 +303,12 @@ class _Round:
         if not is_answered(self._tx, wanted.request, who):
             remember(self._tx, wanted.request, who, wanted.answer)
         self.entries.append(_peer_entry(self._stops, wanted))
-        return self._told_of_peer(wanted, wanted.verdict) if wanted.verdict else wanted.answer
+        return self._answer_of_peer(wanted, wanted.verdict) if wanted.verdict else wanted.answer
 
-    def _told_of_peer(self, wanted: RecordedAnswer, verdict: Verdict) -> GivenAnswer:
+    def _answer_of_peer(self, wanted: RecordedAnswer, verdict: Verdict) -> GivenAnswer:
         """A peer's verdict; a stranger to the product guesses no better there than here."""
         caller = wanted.caller
-        if not self._may_be_told(caller, is_guess=verdict.reason is Reason.UNKNOWN_SERIAL):
+        if not self._may_be_answered(caller, is_guess=verdict.reason is Reason.UNKNOWN_SERIAL):
             return BudgetSpent()
         return verdict if caller.party is None else veiled(verdict)
 

@@ -33,9 +33,9 @@ from verification.messages.reply import (
     NOT_KEPT,
     Reply,
     bad_request,
+    given_json,
     refusal,
     refusal_at,
-    told_json,
 )
 from verification.messages.wanted import (
     NotOurs,
@@ -181,11 +181,11 @@ class HotRoutes:
                 request_of(_OPERATIONS[path], body, self._clock(), self._settings), caller
             )
         begun_s = time.monotonic()
-        told = await self._answering.ask(wanted)
-        if isinstance(told, Verdict) and told.reason is Reason.NOT_CONFIRMED:
+        given = await self._answering.ask(wanted)
+        if isinstance(given, Verdict) and given.reason is Reason.NOT_CONFIRMED:
             await until_veiled(begun_s)
-        status, said = told_json(told)
-        return Reply(status, (JSON, NOT_KEPT), said)
+        status, content = given_json(given)
+        return Reply(status, (JSON, NOT_KEPT), content)
 
     async def _question(self, scope: Scope, caller: Caller) -> Reply:
         """A partner's question, with the standard's statuses and its empty error bodies."""
@@ -210,18 +210,18 @@ class HotRoutes:
             return Reply(403, (correlation,))
         begun_s = time.monotonic()
         try:
-            told = await self._answering.ask(
+            given = await self._answering.ask(
                 PartnerQuestion(question, caller, _credential_text(checked))
             )
         except REFUSING:
             return Reply(503, ((b"retry-after", b"2"),))
-        if isinstance(told, VrsResponse):
-            if told.reason is FailureReason.NO_REASON:
+        if isinstance(given, VrsResponse):
+            if given.reason is FailureReason.NO_REASON:
                 await until_veiled(begun_s)
             at = utc_text(self._clock())
-            body = vrs_body(told, question.corr_uuid, self._settings.answering_gln, at)
+            body = vrs_body(given, question.corr_uuid, self._settings.answering_gln, at)
             return Reply(200, (JSON, NOT_KEPT, correlation), body)
-        return Reply(404 if isinstance(told, NotOurs) else 403, (correlation,))
+        return Reply(404 if isinstance(given, NotOurs) else 403, (correlation,))
 
     async def _checked(self, question: VrsQuestion, headers: dict[bytes, bytes]) -> Checked:
         """What the requester's presentation is worth; not checked where nobody asks for it."""
@@ -333,7 +333,7 @@ class _StatusQueries:
         with autocommit_read(self._store) as snapshot:
             facts = facts_from(snapshot, asked, who, stops, row)
         answer = status_of(request, facts, self._settings.rule_pack, now)
-        return _Around.of(*told_json(answer), request.serial, now)
+        return _Around.of(*given_json(answer), request.serial, now)
 
 
 class _Around(NamedTuple):

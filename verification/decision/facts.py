@@ -117,7 +117,7 @@ SELECT EXISTS (SELECT 1 FROM product WHERE code = ?)
  OR EXISTS (SELECT 1 FROM item_key WHERE key >= ? AND key < ?)
  OR EXISTS (SELECT 1 FROM item_key WHERE key >= ? AND key < ?)
 """
-_LOT_TOLD = (
+_LOT_RECORDED = (
     "SELECT 1 FROM lot WHERE gtin = ? AND code = ?"
     " UNION ALL SELECT 1 FROM pack WHERE code = ? AND lot = ? LIMIT 1"
 )
@@ -361,13 +361,13 @@ def _conditions(row: RecordedPack, expiries: Sequence[str]) -> tuple[str, ...]:
 
 def _expiries(row: RecordedPack) -> list[str]:
     """The expiry by the registry, by events and by the lot's master data, each day once."""
-    told = [one for one in (row.expiry, row.event_expiry) if one]
+    days = [one for one in (row.expiry, row.event_expiry) if one]
     if row.master_expiries:
-        told += row.master_expiries.split(_BETWEEN)
-    if len(told) < 2:
-        return told
+        days += row.master_expiries.split(_BETWEEN)
+    if len(days) < 2:
+        return days
     by_day: dict[date | str, str] = {}
-    for one in told:
+    for one in days:
         by_day.setdefault(day_of(one) or one, one)
     return list(by_day.values())
 
@@ -403,9 +403,9 @@ def _contradictions(
         return (), ()
     lots = {row.lot, row.event_lot}
     expiries: set[str | None] = set(_expiries(row))
-    for told in lots_recorded(snapshot, history.pack_key(asked.gtin, asked.serial)):
-        lots.add(told.lot)
-        expiries.add(told.expiry)
+    for recorded in lots_recorded(snapshot, history.pack_key(asked.gtin, asked.serial)):
+        lots.add(recorded.lot)
+        expiries.add(recorded.expiry)
     return tuple(sorted(filter(None, lots))), tuple(sorted(filter(None, expiries)))
 
 
@@ -450,8 +450,8 @@ def state_by_events(row: RecordedPack) -> PackState | None:
     operated = row.version is not None and row.version > 1
     if operated and row.since_us is not None and row.since_us >= time_of_moment(row.moment):
         return None
-    told = STATE_OF_ITEM.get(row.status, PackState.ACTIVE)
-    return None if told is PackState.ACTIVE else told
+    state = STATE_OF_ITEM.get(row.status, PackState.ACTIVE)
+    return None if state is PackState.ACTIVE else state
 
 
 def _lot_of_unknown(snapshot: Snapshot, code: str, lot: str | None) -> tuple[bool, str]:
@@ -460,9 +460,9 @@ def _lot_of_unknown(snapshot: Snapshot, code: str, lot: str | None) -> tuple[boo
         return False, ""
     where = (batch.c.code == code, batch.c.lot == lot)
     shape = snapshot.connection.execute(select(batch.c.serial_shape).where(*where)).scalar()
-    return shape is not None or _is_lot_told(snapshot, code, lot), shape or ""
+    return shape is not None or _is_lot_recorded(snapshot, code, lot), shape or ""
 
 
-def _is_lot_told(snapshot: Snapshot, code: str, lot: str) -> bool:
+def _is_lot_recorded(snapshot: Snapshot, code: str, lot: str) -> bool:
     values = (code, lot, code, lot)
-    return RawDriver(snapshot).one(_LOT_TOLD, values) is not None
+    return RawDriver(snapshot).one(_LOT_RECORDED, values) is not None

@@ -32,7 +32,7 @@ PackName = tuple[str, str]
 _UPLOADED = "SELECT code, serial FROM pack"
 _UPLOADED_OF_PRODUCT = "SELECT code, serial FROM pack WHERE code = ?"
 _UPLOADED_OF_LOT = "SELECT code, serial FROM pack WHERE lot = ? AND code = ?"
-_TOLD = "SELECT key FROM item_key WHERE key >= ? AND key < ?"
+_ITEM_KEYS = "SELECT key FROM item_key WHERE key >= ? AND key < ?"
 _SERIALIZED = (b"\x01", b"\x03")
 """Between these are the packed keys of packs (`epcis.database.columns`)."""
 
@@ -80,8 +80,8 @@ def judge_all(snapshot: Snapshot, now: datetime) -> Iterator[JudgedPack]:
     driver = RawDriver(snapshot)
     uploaded = ((code, serial) for code, serial in driver.stream(_UPLOADED))
     yield from judge_packs(snapshot, uploaded, now)
-    told = (unpack_key(bytes(key)) for (key,) in driver.stream(_TOLD, _SERIALIZED))
-    for one in judge_packs(snapshot, map(name_of, told), now):
+    names = (unpack_key(bytes(key)) for (key,) in driver.stream(_ITEM_KEYS, _SERIALIZED))
+    for one in judge_packs(snapshot, map(name_of, names), now):
         if one.uploaded_lot is None:
             yield one
 
@@ -94,8 +94,8 @@ def judge_product(
     uploaded = ((code, serial) for code, serial in driver.stream(_UPLOADED_OF_PRODUCT, (gtin,)))
     yield from judge_packs(snapshot, uploaded, now, market=market)
     for first, last in serial_ranges(gtin):
-        told = (unpack_key(bytes(key)) for (key,) in driver.stream(_TOLD, (first, last)))
-        for one in judge_packs(snapshot, map(name_of, told), now, market=market):
+        names = (unpack_key(bytes(key)) for (key,) in driver.stream(_ITEM_KEYS, (first, last)))
+        for one in judge_packs(snapshot, map(name_of, names), now, market=market):
             if one.uploaded_lot is None:
                 yield one
 
@@ -104,8 +104,8 @@ def judge_lot(snapshot: Snapshot, gtin: str, lot: str, now: datetime) -> Iterato
     """The judgement of every pack for which an upload or any event records this lot, each once."""
     uploaded = RawDriver(snapshot).stream(_UPLOADED_OF_LOT, (lot, gtin))
     yield from judge_packs(snapshot, ((code, serial) for code, serial in uploaded), now)
-    told = map(name_of, serials_of_lot(snapshot, gtin, lot))
-    for one in judge_packs(snapshot, told, now):
+    names = map(name_of, serials_of_lot(snapshot, gtin, lot))
+    for one in judge_packs(snapshot, names, now):
         if one.uploaded_lot != lot:
             yield one
 

@@ -47,7 +47,7 @@ class Verdict(msgspec.Struct, frozen=True):
     def as_dict(self) -> dict[str, object]:
         """The verdict as `verify --json` and `POST /packs/verify` show it."""
         asked, pack = self.facts.asked, self.facts.pack
-        said: dict[str, object] = {
+        fields: dict[str, object] = {
             "verdict": self.word.value,
             "reason": self.reason.value,
             "say": self.say,
@@ -60,21 +60,21 @@ class Verdict(msgspec.Struct, frozen=True):
         }
         # What few answers have.
         if pack and pack.conditions:
-            said["conditions"] = list(pack.conditions)
+            fields["conditions"] = list(pack.conditions)
         if self.facts.lots_recorded or self.facts.expiries_recorded:
-            said["lots_recorded"] = list(self.facts.lots_recorded)
-            said["expiries_recorded"] = list(self.facts.expiries_recorded)
+            fields["lots_recorded"] = list(self.facts.lots_recorded)
+            fields["expiries_recorded"] = list(self.facts.expiries_recorded)
         if self.facts.readings:
-            said["readings"] = list(self.facts.readings)
+            fields["readings"] = list(self.facts.readings)
         if self.facts.extended:
-            said["expiry_extended"] = _iso(self.facts.extended)
+            fields["expiry_extended"] = _iso(self.facts.extended)
         if self.alert:
-            said["alert"] = self.alert
+            fields["alert"] = self.alert
         if self.cause:
-            said["cause_say"] = self.cause
+            fields["cause_say"] = self.cause
         if self.peer:
-            said["intermarket"] = True
-        return said
+            fields["intermarket"] = True
+        return fields
 
 
 def _iso(day: date | None) -> str | None:

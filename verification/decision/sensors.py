@@ -135,15 +135,15 @@ def readings_against(snapshot: Snapshot, key: str, rule: SensorRule | None) -> t
     container lends to what is put into it.
     """
     limits = {} if rule is None else {one.measurement: one for one in rule.limits}
-    said: list[str] = []
+    sentences: list[str] = []
     for heard in _heard(snapshot, key):
         for element in heard.event.sensor_elements or ():
             for report in element.reports:
                 about = _against(report, limits if heard.is_inside else {})
                 if about:
-                    said.append(f"{about} at {_time_of(heard.event, element, report)}")
-    more = len(said) - READINGS_MAX
-    return (*said[:READINGS_MAX], f"and {more} more") if more > 0 else tuple(said)
+                    sentences.append(f"{about} at {_time_of(heard.event, element, report)}")
+    more = len(sentences) - READINGS_MAX
+    return (*sentences[:READINGS_MAX], f"and {more} more") if more > 0 else tuple(sentences)
 
 
 def _heard(snapshot: Snapshot, key: str) -> list[_Heard]:
@@ -226,8 +226,8 @@ def _beyond(text: str, own: Unit, limit: SensorLimit) -> str:
 def _time_of(event: Event, element: SensorElement, report: SensorReport) -> str:
     """When a reading was taken, as written, with the event's zone where it has none."""
     metadata = element.metadata
-    told: Iterable[str | None] = (report.time,)
+    times: Iterable[str | None] = (report.time,)
     if metadata is not None:
-        told = (report.time, metadata.time, metadata.end_time, metadata.start_time)
-    time = next((one for one in told if one), event.event_time)
+        times = (report.time, metadata.time, metadata.end_time, metadata.start_time)
+    time = next((one for one in times if one), event.event_time)
     return zoned_text(time, event.event_time_zone_offset or "Z")

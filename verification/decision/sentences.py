@@ -98,10 +98,10 @@ SAY = {
         "Check: this pack is recorded as damaged; set it aside until somebody has inspected it."
     ),
     Reason.NEEDS_REPLACEMENT: (
-        "Check: this pack is recorded as in need of replacement; set it aside and ask who said so."
+        "Check: this pack is recorded as in need of replacement; set it aside and ask why."
     ),
     Reason.NOT_SELLABLE: (
-        "Check: this pack is recorded as not sellable; set it aside and ask who said so."
+        "Check: this pack is recorded as not sellable; set it aside and ask why."
     ),
     Reason.SENSOR_ALARM: (
         "Check: a sensor reported an alarm or a value out of range{values}; set the pack aside "
@@ -113,9 +113,7 @@ SAY = {
     Reason.RETURNED: (
         "Check: this pack is recorded as returned; set it aside until somebody has inspected it."
     ),
-    Reason.UNAVAILABLE: (
-        "Check: this pack is recorded as not available for sale; ask who said so."
-    ),
+    Reason.UNAVAILABLE: ("Check: this pack is recorded as not available for sale; ask why."),
     Reason.CONDITION_UNKNOWN: (
         "Check: a partner reported that the condition of this pack is not known; inspect it."
     ),

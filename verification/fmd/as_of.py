@@ -104,8 +104,8 @@ def _lot_state_at(snapshot: Snapshot, facts: Facts, at: datetime) -> LotState:
     states = [LotState.ACTIVE]
     for lot in (*_lots(facts), ""):  # under an empty lot stands the recall of a whole product
         for market in dict.fromkeys(_markets(facts)):
-            told = versions_of(snapshot, lot_state, (facts.asked.gtin, lot, market))
-            begun = [row for _, row in told if row is not None and _since_us(row) <= at_us]
+            versions = versions_of(snapshot, lot_state, (facts.asked.gtin, lot, market))
+            begun = [row for _, row in versions if row is not None and _since_us(row) <= at_us]
             states += [LotState(str(row["state"])) for row in begun[-1:]]
     return max(states, key=WEIGHT_OF_LOT.__getitem__)
 

@@ -131,7 +131,7 @@ def work_off(
 
 def _must_keep_order(store: Store, bulk_id: str) -> bool:
     """Whether what is left of a bulk names a pack or a client's transaction twice."""
-    said: list[object] = []
+    seen: list[object] = []
     with store.read() as snapshot:
         parts = snapshot.connection.execute(
             select(bulk_part.c.requests).where(
@@ -140,10 +140,10 @@ def _must_keep_order(store: Store, bulk_id: str) -> bool:
         )
         for (requests,) in parts:
             for one in msgspec.json.decode(bytes(requests), type=list[_Named]):
-                said.append((one.code, one.serial))
+                seen.append((one.code, one.serial))
                 if one.transaction is not None:
-                    said.append(one.transaction)
-    return len(set(said)) < len(said)
+                    seen.append(one.transaction)
+    return len(set(seen)) < len(seen)
 
 
 class _Named(msgspec.Struct):

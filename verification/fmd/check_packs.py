@@ -116,12 +116,12 @@ def _check_operations(store: Store, progress: Callable[[str, int], None]) -> Ite
                 return
             logged = _logged_about(snapshot, {(row[3], row[4]) for row in rows})
             for number, *row in rows:
-                told = [one.row for one in logged[row[2], row[3]]]
-                if tuple(row) not in told:
-                    near = [one for one in told if one[0] == row[0]]
+                logged_rows = [one.row for one in logged[row[2], row[3]]]
+                if tuple(row) not in logged_rows:
+                    near = [one for one in logged_rows if one[0] == row[0]]
                     wrong = differing(_OPERATION, row, near[0]) if len(near) == 1 else ""
-                    yield odd("pack_operation", number, wrong or "is told by no entry of the log")
-                elif _kept(driver, row)[tuple(row)] > told.count(tuple(row)):
+                    yield odd("pack_operation", number, wrong or "stands in no entry of the log")
+                elif _kept(driver, row)[tuple(row)] > logged_rows.count(tuple(row)):
                     yield odd("pack_operation", number, "is there more often than the log tells")
         last = rows[-1][0]
         checked += len(rows)
@@ -162,8 +162,8 @@ def _check_rows(store: Store, progress: Callable[[str, int], None]) -> Iterator[
             logged = _logged_about(snapshot, {row[:2] for row in rows})
             for row in rows:
                 changes = _changes(logged[row[:2]])
-                told = _after(changes[-1]) if changes else _as_uploaded(row)
-                if wrong := differing(_PACK, row, told):
+                expected = _after(changes[-1]) if changes else _as_uploaded(row)
+                if wrong := differing(_PACK, row, expected):
                     by = "its newest operation left" if changes else "its upload made"
                     yield odd("pack", row[:2], f"{wrong} than {by}")
         last = tuple(rows[-1][:2])
@@ -197,7 +197,9 @@ def _check_uploads(store: Store) -> Iterator[Finding]:
         driver = RawDriver(snapshot)
         for code, lot in driver.all(_LOTS):
             uploads = driver.all(_UPLOADS, (lot_subject(code, lot), int(LeafKind.MASTER_DATA)))
-            sums = [int(str(said["sum"]), 16) for said in map(_json, uploads) if "sum" in said]
+            sums = [
+                int(str(upload["sum"]), 16) for upload in map(_json, uploads) if "sum" in upload
+            ]
             if len(sums) != len(uploads) or not uploads:
                 continue  # uploaded before sums were logged
             there = packs_sum(_uploaded(snapshot, code, lot))
@@ -222,11 +224,11 @@ def _uploaded(snapshot: Snapshot, code: str, lot: str) -> Iterator[_New]:
     while rows := RawDriver(snapshot).all(_PACKS_OF_LOT, (code, lot, last, ROWS_PER_READ)):
         logged = _logged_about(snapshot, {row[:2] for row in rows})
         for row in rows:
-            yield from _as_first_told(row, _changes(logged[row[:2]]))
+            yield from _as_first_recorded(row, _changes(logged[row[:2]]))
         last = rows[-1][1]
 
 
-def _as_first_told(row: Row, changes: list[tuple[OperationRecord, int]]) -> Iterator[_New]:
+def _as_first_recorded(row: Row, changes: list[tuple[OperationRecord, int]]) -> Iterator[_New]:
     if not changes:
         yield row[1], row[2], row[3], row[5]
         return
@@ -281,13 +283,13 @@ def _read(entry: Row) -> _Logged | None:
     """An entry as a row; None for one of another kind, or damaged, which the log's audit says."""
     _, public, confidential, time_us = entry
     try:
-        said = json.loads(public)
+        fields = json.loads(public)
         more = msgspec.json.decode(confidential, type=_LoggedPlace)
         row = (
             time_us if more.at_us is None else more.at_us,
             microseconds(more.scanned) if more.scanned else None,
-            *(more.code, more.serial, said["operation"], said["result"]),
-            *(more.client, more.location, more.alert, said["rules"]),
+            *(more.code, more.serial, fields["operation"], fields["result"]),
+            *(more.client, more.location, more.alert, fields["rules"]),
         )
     except (ValueError, KeyError, TypeError, msgspec.MsgspecError):
         return None
@@ -296,10 +298,10 @@ def _read(entry: Row) -> _Logged | None:
 
 def _json(row: Row) -> JsonObject:
     try:
-        said = json.loads(row[0])
+        entry = json.loads(row[0])
     except (ValueError, TypeError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return entry if isinstance(entry, dict) else {}
 
 
 def _check_rules(store: Store) -> Iterator[Finding]:

@@ -56,15 +56,15 @@ class ExtensionRefusedError(ValueError):
 def extensions_of(content: bytes) -> list[Extension]:
     """Extensions of a JSON list; raises `ExtensionRefusedError` naming what is wrong."""
     try:
-        told = msgspec.json.decode(content, type=list[Extension])
+        extensions = msgspec.json.decode(content, type=list[Extension])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ExtensionRefusedError(str(error)) from None
-    faults = [fault for one in told for fault in one.faults()]
-    if len(told) > EXTENSIONS_MAX:
+    faults = [fault for one in extensions for fault in one.faults()]
+    if len(extensions) > EXTENSIONS_MAX:
         faults.append(f"{EXTENSIONS_MAX} extensions at most")
     if faults:
         raise ExtensionRefusedError("; ".join(faults[:20]))
-    return told
+    return extensions
 
 
 def extend(tx: Transaction, extensions: Sequence[Extension], *, by: str) -> int:

@@ -153,12 +153,12 @@ def perform(
             continue
         guesser = budget.guesser(who.client) if budget else None
         if budget and guesser and budget.is_spent(guesser):
-            answers.append(_untold(request, rules, tx.now))
+            answers.append(_nothing_known(request, rules, tx.now))
             continue
         one = _perform_one(tx, packs, request, who, rules)
         is_guess = one.facts.pack is None and one.facts.product_known
         if budget and guesser and is_guess and not budget.count(guesser):
-            answers.append(_untold(request, rules, tx.now))
+            answers.append(_nothing_known(request, rules, tx.now))
             continue
         done.append(one)
         answers.append(one.answer)
@@ -168,7 +168,7 @@ def perform(
     return answers
 
 
-def _untold(request: PackRequest, rules: RulePack, now: datetime) -> OperationAnswer:
+def _nothing_known(request: PackRequest, rules: RulePack, now: datetime) -> OperationAnswer:
     """The answer to a client that has guessed too often today: nothing of any pack."""
     spelling = SPELLINGS[Result.NOT_ALLOWED]
     return OperationAnswer(
@@ -253,8 +253,8 @@ def _meant_serial(snapshot: Snapshot, request: PackRequest) -> Cause:
     if not by_text:
         return Cause.NONE
     keys = {packed(history.pack_key(request.code, other)): other for other in by_text}
-    told = RawDriver(snapshot).all_in("SELECT key FROM item_key WHERE key", list(keys))
-    found = [keys[bytes(key)] for (key,) in told]
+    recorded = RawDriver(snapshot).all_in("SELECT key FROM item_key WHERE key", list(keys))
+    found = [keys[bytes(key)] for (key,) in recorded]
     rows = snapshot.connection.execute(
         select(pack.c.serial).where(pack.c.code == request.code, pack.c.serial.in_(by_text))
     )

@@ -186,7 +186,7 @@ def upload_batch(tx: Transaction, wanted: Batch, who: Who, rules: RulePack) -> U
     if not is_acceptable(found):
         return receipt_of(found)
     known = _known_serials(tx, wanted)
-    made, other = _told_by_events(tx, wanted, known)
+    made, other = _recorded_by_events(tx, wanted, known)
     if known:
         what = f"{len(known)} serial numbers exist already"
         found.append(fault("serial-known", what, "serials", "warning"))
@@ -200,10 +200,10 @@ def upload_batch(tx: Transaction, wanted: Batch, who: Who, rules: RulePack) -> U
     _commission(tx, wanted, [serial for serial in fresh if serial not in made], who)
     for code, lot, doses in wanted.source:
         found += _link(tx, wanted, code, lot, doses)
-    said = {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}
+    details = {"upload": "lot", "code": wanted.code, "lot": wanted.lot, "packs": len(fresh)}
     expiry, at_us = wanted.expiry.isoformat(), microseconds(tx.now)
     total = packs_sum((serial, wanted.lot, expiry, at_us) for serial in fresh)
-    _log(tx, said | {"sum": f"{total:x}"}, who, subject=lot_subject(wanted.code, wanted.lot))
+    _log(tx, details | {"sum": f"{total:x}"}, who, subject=lot_subject(wanted.code, wanted.lot))
     return receipt_of(found, stored=len(fresh), rejected=tuple(sorted(rejected)))
 
 
@@ -332,7 +332,9 @@ def _known_serials(tx: Transaction, wanted: Batch) -> set[str]:
     return known
 
 
-def _told_by_events(tx: Transaction, wanted: Batch, known: set[str]) -> tuple[set[str], set[str]]:
+def _recorded_by_events(
+    tx: Transaction, wanted: Batch, known: set[str]
+) -> tuple[set[str], set[str]]:
     """Serials that events commissioned before this upload, and those with another lot or expiry."""
     made: set[str] = set()
     other: set[str] = set()
@@ -462,5 +464,5 @@ def packs_sum(packs: Iterable[tuple[str, str | None, str | None, int]]) -> int:
 
 
 def _log(tx: Transaction, public: dict[str, object], who: Who, subject: bytes = b"") -> None:
-    said, by = msgspec.json.encode(public), msgspec.json.encode(who)
-    tx.log(LeafKind.MASTER_DATA, said, by, subject=subject)
+    content, by = msgspec.json.encode(public), msgspec.json.encode(who)
+    tx.log(LeafKind.MASTER_DATA, content, by, subject=subject)

@@ -52,28 +52,30 @@ def refusal_at(path: str, fault: Problem | StoreAway | StoreFull) -> Reply:
 
     Standard: GS1 Lightweight Messaging, statuses with an empty body.
     """
-    told = refusal(fault)
+    refused = refusal(fault)
     if path.startswith("/packs/"):
-        return told
-    kept = tuple(pair for pair in told.headers if pair[0] != b"content-type")
-    return Reply(told.status, kept)
+        return refused
+    kept = tuple(pair for pair in refused.headers if pair[0] != b"content-type")
+    return Reply(refused.status, kept)
 
 
-def told_json(told: GivenAnswer) -> tuple[int, bytes]:
+def given_json(given: GivenAnswer) -> tuple[int, bytes]:
     """Status and body of an answer to `/packs/…`; `Problem` 429 where the budget is spent."""
-    if isinstance(told, Verdict):
-        return 200, _encoder.encode(told.as_dict())
-    if isinstance(told, OperationAnswer):
+    if isinstance(given, Verdict):
+        return 200, _encoder.encode(given.as_dict())
+    if isinstance(given, OperationAnswer):
         # Written as it is but for its beginning: made a dictionary first, it would cost twice.
-        return told.http, _head(told.word, told.severity, told.colour) + _encoder.encode(told)[1:]
+        return given.http, _head(given.word, given.severity, given.colour) + _encoder.encode(given)[
+            1:
+        ]
     raise guessed_too_often()
 
 
 @cache
 def _head(word: Word, severity: int, colour: str) -> bytes:
     """How the JSON of an operation's answer begins."""
-    said = {"verdict": word.value, "colour": colour, "severity": severity}
-    return msgspec.json.encode(said)[:-1] + b","
+    head = {"verdict": word.value, "colour": colour, "severity": severity}
+    return msgspec.json.encode(head)[:-1] + b","
 
 
 def bad_request(what: str) -> Problem:

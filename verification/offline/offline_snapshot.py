@@ -218,10 +218,10 @@ def _last_days(
 ) -> Iterator[tuple[str, str, date]]:
     """Lots whose last day, extensions counted, is before a day, whoever recorded it."""
     uploaded = select(batch.c.code, batch.c.lot, batch.c.expiry)
-    told = select(lot.c.gtin, lot.c.code, lot.c.expiry)
+    expiries = select(lot.c.gtin, lot.c.code, lot.c.expiry)
     days: dict[tuple[str, str], date] = {}
     by_master_data = select(master_data_lot.c.gtin, master_data_lot.c.lot, master_data_lot.c.expiry)
-    for gtin, code, text in snapshot.connection.execute(union(uploaded, told, by_master_data)):
+    for gtin, code, text in snapshot.connection.execute(union(uploaded, expiries, by_master_data)):
         day = day_of(text)
         if day is not None:
             # Of two recorded days the earlier one counts: a till must rather ask.
@@ -251,10 +251,10 @@ def _stopped_packs(snapshot: Snapshot) -> Iterator[str]:
     for key in snapshot.connection.execute(select(found.c.key)).scalars():
         if is_pack(key):
             yield key
-    yield from _told_too_little_or_otherwise(snapshot)
+    yield from _recorded_in_part_or_in_conflict(snapshot)
 
 
-def _told_too_little_or_otherwise(snapshot: Snapshot) -> Iterator[str]:
+def _recorded_in_part_or_in_conflict(snapshot: Snapshot) -> Iterator[str]:
     """Packs with no expiry on record, or of which two sources tell two lots or expiry dates."""
     run = snapshot.connection.execute
     by_master_data: dict[tuple[str, str], set[str]] = {}

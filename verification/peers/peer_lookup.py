@@ -129,22 +129,22 @@ _TO_TRADE = frozenset(CHANGES) - TAKING_OUT
 
 def _against_here(stops: Restrictions, who: Who, heard: PeerAnswer) -> tuple[Reason, ...]:
     """What our own market says against a pack that another market knows, gravest first."""
-    said = heard.said
-    if said is None:
+    answer = heard.answer
+    if answer is None:
         return ()
     found = []
-    if stops.product(said.code, who.market) is ProductState.WITHDRAWN:
+    if stops.product(answer.code, who.market) is ProductState.WITHDRAWN:
         found.append(Reason.WITHDRAWN)
-    if stops.lot(said.code, said.lot, who.market) in (LotState.RECALLED, LotState.CLOSED):
+    if stops.lot(answer.code, answer.lot, who.market) in (LotState.RECALLED, LotState.CLOSED):
         found.append(Reason.RECALLED)
     return tuple(sorted(found, key=WEIGHT.__getitem__))
 
 
 def _is_to_perform(request: PackRequest, heard: PeerAnswer) -> bool:
     """Whether the peer is asked again, this time to act or to raise its alert."""
-    if heard.said is None:
+    if heard.answer is None:
         return False
-    alerts = request.alerting and heard.said.result in _ALERTING
+    alerts = request.alerting and heard.answer.result in _ALERTING
     return alerts or request.operation is not PackAct.VERIFY
 
 
@@ -152,15 +152,15 @@ def _as_ours(
     here: OperationAnswer, request: PackRequest, heard: PeerAnswer, against: tuple[Reason, ...]
 ) -> OperationAnswer:
     """A peer's answer as one of ours, flagged; where a peer was silent, that nobody can tell."""
-    if heard.said is None:
+    if heard.answer is None:
         silent = msgspec.structs.replace(here, reason=Reason.CANNOT_TELL, also=())
         return _spelt(silent, request, Result.CANNOT_TELL)
-    said = heard.said
+    answer = heard.answer
     if against:
-        told = {said.reason, *said.also, *against} - {Reason.GENUINE}
-        reasons = sorted(told, key=WEIGHT.__getitem__)
-        said = msgspec.structs.replace(said, reason=reasons[0], also=tuple(reasons[1:]))
-    return _spelt(said, request, said.result)
+        all_reasons = {answer.reason, *answer.also, *against} - {Reason.GENUINE}
+        reasons = sorted(all_reasons, key=WEIGHT.__getitem__)
+        answer = msgspec.structs.replace(answer, reason=reasons[0], also=tuple(reasons[1:]))
+    return _spelt(answer, request, answer.result)
 
 
 def _refused(answer: OperationAnswer, reason: Reason) -> OperationAnswer:
@@ -177,17 +177,17 @@ def _refused(answer: OperationAnswer, reason: Reason) -> OperationAnswer:
     )
 
 
-def _spelt(said: OperationAnswer, request: PackRequest, result: Result) -> OperationAnswer:
+def _spelt(answer: OperationAnswer, request: PackRequest, result: Result) -> OperationAnswer:
     spelling = SPELLINGS[result]
     return msgspec.structs.replace(
-        said,
+        answer,
         operation=request.operation,
         result=result,
         http=spelling.http,
         hub=spelling.hub,
         soap=soap_code(result, intermarket=True),
-        rest=spelling.rest if result is Result.CANNOT_TELL else said.rest,
-        say=SAY_RESULT.get(result, said.say),
+        rest=spelling.rest if result is Result.CANNOT_TELL else answer.rest,
+        say=SAY_RESULT.get(result, answer.say),
         intermarket=True,
         transaction=request.transaction,
     )

@@ -65,12 +65,12 @@ _WEIGHT = {
 
 @dataclass(frozen=True, slots=True)
 class PeerAnswer:
-    """The peers' answer; `said` is the answer of the one that knows the pack or its product."""
+    """The peers' answer; `answer` is the answer of the one that knows the pack or its product."""
 
     found: PeerFound
     peer: str = ""
     status: int = 0
-    said: OperationAnswer | None = None
+    answer: OperationAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +154,16 @@ class Peers:
                 asyncio.timeout_at(until_s),
                 self._http.stream("POST", url, headers=headers, content=content) as answer,
             ):
-                said = _said(await _content(answer))
+                operation = _operation_in(await _content(answer))
         except (httpx.HTTPError, TimeoutError):
             breaker.failed(time.monotonic())
             return PeerAnswer(PeerFound.SILENT, peer.name)
-        if said is None:
+        if operation is None:
             breaker.failed(time.monotonic())
             return PeerAnswer(PeerFound.SILENT, peer.name, answer.status_code)
         breaker.succeeded()
-        found = _FOUND.get(said.result, PeerFound.KNOWN)
-        return PeerAnswer(found, peer.name, answer.status_code, said)
+        found = _FOUND.get(operation.result, PeerFound.KNOWN)
+        return PeerAnswer(found, peer.name, answer.status_code, operation)
 
 
 async def _content(answer: httpx.Response) -> bytes:
@@ -184,14 +184,14 @@ _FOUND = {
     Result.LOT_AND_SERIAL_UNKNOWN: PeerFound.NOT_CONFIRMED,
 }
 """What an answer says of the pack's being known there; every other result knows it."""
-_NOT_SAID = frozenset({Result.NOT_ALLOWED, Result.CANNOT_TELL})
+_NOTHING_OF_THE_PACK = frozenset({Result.NOT_ALLOWED, Result.CANNOT_TELL})
 """Answers that say nothing of the pack: we may not ask there, or that peer cannot tell either."""
 
 
-def _said(content: bytes) -> OperationAnswer | None:
+def _operation_in(content: bytes) -> OperationAnswer | None:
     """A peer's answer; None where it is none, as an error page, or tells nothing of the pack."""
     try:
-        said = msgspec.json.decode(content, type=OperationAnswer)
+        answer = msgspec.json.decode(content, type=OperationAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-    return None if said.result in _NOT_SAID else said
+    return None if answer.result in _NOTHING_OF_THE_PACK else answer

@@ -190,19 +190,19 @@ def history(
 
 
 def _past(at: datetime, public: dict[str, Any], confidential: bytes) -> Past:  # JSON of a log entry
-    told = msgspec.json.decode(confidential, type=_EntryPlace)
+    entry_place = msgspec.json.decode(confidential, type=_EntryPlace)
     return Past(
         at,
-        told.scanned,
-        told.code,
-        told.serial,
+        entry_place.scanned,
+        entry_place.code,
+        entry_place.serial,
         public["operation"],
         public["result"],
-        told.client,
-        told.location,
-        told.alert,
+        entry_place.client,
+        entry_place.location,
+        entry_place.alert,
         public["rules"],
-        msgspec.json.decode(told.record),
+        msgspec.json.decode(entry_place.record),
     )
 
 

@@ -24,10 +24,10 @@ async def ask(request: Request, wanted: PackRequest) -> OperationAnswer:
     """Perform one operation for the caller of a request."""
     caller = caller_of(request)
     need_act(caller, wanted.operation)
-    told = await verification_context_of(request).answering.ask(OperationWanted(wanted, caller))
-    if not isinstance(told, OperationAnswer):
+    given = await verification_context_of(request).answering.ask(OperationWanted(wanted, caller))
+    if not isinstance(given, OperationAnswer):
         raise guessed_too_often()
-    return told
+    return given
 
 
 def stops_of(request: Request) -> Restrictions:

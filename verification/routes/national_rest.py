@@ -141,11 +141,11 @@ def _product(request: Request, code: str) -> dict[str, object]:
         details = found.scalar()
     if details is None:
         return {}
-    told = msgspec.json.decode(details, type=_ProductNames)
+    names = msgspec.json.decode(details, type=_ProductNames)
     market = verification_settings_of(request).market
-    numbers = [one.national_code for one in told.markets if market in ("", one.country)]
-    said = {"productName": told.name, "nhrn": next(filter(None, numbers), "")}
-    return {name: text for name, text in said.items() if text}
+    numbers = [one.national_code for one in names.markets if market in ("", one.country)]
+    described = {"productName": names.name, "nhrn": next(filter(None, numbers), "")}
+    return {name: text for name, text in described.items() if text}
 
 
 class _InMarket(msgspec.Struct):
@@ -160,7 +160,7 @@ class _ProductNames(msgspec.Struct):
 
 def answer_json(answer: OperationAnswer) -> dict[str, object]:
     """An answer in the words of the REST family."""
-    said = f"{answer.say} {answer.cause_say}".strip()
+    sentence = f"{answer.say} {answer.cause_say}".strip()
     body: dict[str, object] = {
         "operationCode": answer.rest,
         "state": answer.state.value if answer.state else None,
@@ -169,7 +169,7 @@ def answer_json(answer: OperationAnswer) -> dict[str, object]:
         "verdict": answer.word.value,
         "colour": answer.colour,
         "reasons": [reason.value for reason in answer.reasons] or None,
-        "warning" if answer.severity else "information": said,
+        "warning" if answer.severity else "information": sentence,
     }
     if answer.alert:
         body["alertId"] = body["uprc"] = answer.alert

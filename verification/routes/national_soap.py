@@ -380,9 +380,9 @@ def _envelope(name: str, namespace: str, transaction: str, parts: list[_Element]
     body = etree.SubElement(root, f"{{{SOAP}}}Body")
     answer = etree.SubElement(body, tag)
     header = etree.SubElement(answer, "Header")
-    said = etree.SubElement(header, "Transaction")
-    etree.SubElement(said, "ClientTrxId").text = transaction
-    etree.SubElement(said, "NMVSTrxId").text = secrets.token_hex(16)
+    header_part = etree.SubElement(header, "Transaction")
+    etree.SubElement(header_part, "ClientTrxId").text = transaction
+    etree.SubElement(header_part, "NMVSTrxId").text = secrets.token_hex(16)
     etree.SubElement(answer, "Body").extend(parts)
     content = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return Response(content, media_type="application/soap+xml")

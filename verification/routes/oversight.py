@@ -48,9 +48,9 @@ def anomaly_list(
 async def anomaly_close(request: Request, caller: Admin, anomaly_id: str) -> object:  # JSON
     """Close an anomaly with what came of it."""
     try:
-        said = msgspec.json.decode(await request.body(), type=Closing)
+        closing = msgspec.json.decode(await request.body(), type=Closing)
         with store_of(request).write(now_of(request)) as tx:
-            closed = watch.close(tx, anomaly_id, by=caller.name, comment=said.comment)
+            closed = watch.close(tx, anomaly_id, by=caller.name, comment=closing.comment)
     except watch.NotOpenError as fault:
         raise Problem(404, "No such anomaly", str(fault)) from None
     except (msgspec.DecodeError, ValueError) as fault:
@@ -74,11 +74,11 @@ async def extension_import(request: Request, caller: Recaller) -> dict[str, int]
     """Extend the expiry of lots; all of them or none."""
     overlay = verification_settings_of(request).company_prefixes
     try:
-        told = expiry_extension.extensions_of(await request.body())
+        extensions = expiry_extension.extensions_of(await request.body())
         with store_of(request).write(now_of(request)) as tx:
-            for gtin in {one.gtin for one in told}:
+            for gtin in {one.gtin for one in extensions}:
                 need_product(tx, caller, gtin, overlay)
-            return {"extensions": expiry_extension.extend(tx, told, by=caller.name)}
+            return {"extensions": expiry_extension.extend(tx, extensions, by=caller.name)}
     except ExtensionRefusedError as fault:
         raise Problem(422, "Extensions refused", str(fault)) from None
 

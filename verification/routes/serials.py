@@ -93,8 +93,8 @@ def pools(request: Request, caller: Line) -> list[dict[str, object]]:  # noqa: A
 @router.post("/pools", status_code=201)
 def pool_open(request: Request, caller: Line, body: PoolBody) -> dict[str, object]:
     """Open a pool of serial numbers."""
-    said = body.model_dump(exclude={"sscc"})
-    wanted = PoolWanted(is_sscc=body.sscc, **said)
+    fields = body.model_dump(exclude={"sscc"})
+    wanted = PoolWanted(is_sscc=body.sscc, **fields)
     with _refusing("Pool refused"), store_of(request).write(now_of(request)) as tx:
         return open_pool(tx, wanted, by=caller.name).as_dict()
 
@@ -170,14 +170,14 @@ def grant_numbers(
 @router.post("/grants/{grant_id}/report")
 def report(request: Request, caller: Line, grant_id: str, body: ReportBody) -> dict[str, object]:
     """Say how many numbers are printed, which are void, and that the rest comes back."""
-    said = LineReport(
+    line_report = LineReport(
         printed=body.printed,
         void=tuple(body.void),
         return_rest=body.return_rest,
         reason=body.reason,
     )
     with _refusing("Report refused", 409), store_of(request).write(now_of(request)) as tx:
-        return report_serials(tx, grant_id, said, by=caller.name).as_dict()
+        return report_serials(tx, grant_id, line_report, by=caller.name).as_dict()
 
 
 @router.get("/standing")

@@ -29,7 +29,7 @@ class Repair(StrEnum):
 
 
 _ORDER: Final = {repair: place for place, repair in enumerate(Repair)}
-_SAID: Final = {
+_SENTENCES: Final = {
     Repair.LINE_END: "a line end or blank around the data was left out",
     Repair.LAYOUT_CALIBRATED: "the workstation's calibrated keyboard layout was undone",
     Repair.SEPARATOR_SUBSTITUTED: "the separator was written otherwise and was put back",
@@ -99,8 +99,8 @@ class Recovered(msgspec.Struct, frozen=True):
     def of(cls, reading: Reading, text: str, draft: Draft, known: Lookup | None) -> Recovered:
         """The reading of a draft, its findings led by what was recovered."""
         found = tuple(_finding(repair) for repair in draft.repairs)
-        said = msgspec.structs.replace(reading, findings=found + reading.findings)
-        return cls(said, text, draft.repairs, _asked(reading, known), guessed=draft.guessed)
+        changed = msgspec.structs.replace(reading, findings=found + reading.findings)
+        return cls(changed, text, draft.repairs, _asked(reading, known), guessed=draft.guessed)
 
     @property
     def is_ambiguous(self) -> bool:
@@ -110,8 +110,8 @@ class Recovered(msgspec.Struct, frozen=True):
     def saying(self, finding: Finding) -> Recovered:
         """The candidate with one more finding."""
         findings = (*self.reading.findings, finding)
-        said = msgspec.structs.replace(self.reading, findings=findings)
-        return msgspec.structs.replace(self, reading=said)
+        changed = msgspec.structs.replace(self.reading, findings=findings)
+        return msgspec.structs.replace(self, reading=changed)
 
     def as_dict(self) -> dict[str, object]:
         """The reading with what was recovered, ready for JSON."""
@@ -124,7 +124,9 @@ class Recovered(msgspec.Struct, frozen=True):
 
 
 def _finding(repair: Repair) -> Finding:
-    return Finding(f"scan.{repair.value}", Severity.WARNING, _SAID[repair], _HINTS.get(repair, ""))
+    return Finding(
+        f"scan.{repair.value}", Severity.WARNING, _SENTENCES[repair], _HINTS.get(repair, "")
+    )
 
 
 def _asked(reading: Reading, known: Lookup | None) -> tuple[str, ...]:
@@ -163,9 +165,9 @@ def judged(candidates: list[Recovered]) -> tuple[Recovered, ...]:
     ranked = sorted(candidates, key=_rank)
     scans = {candidate.scan for candidate in ranked}
     return tuple(
-        said
+        scanned
         for scan in sorted(scans)
-        for said in _judged_scan([one for one in ranked if one.scan == scan])
+        for scanned in _judged_scan([one for one in ranked if one.scan == scan])
     )
 
 

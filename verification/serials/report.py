@@ -92,12 +92,14 @@ class LineReport:
     reason: str = ""
 
 
-def report_serials(tx: Transaction, grant_id: str, said: LineReport, *, by: str) -> SerialGrant:
+def report_serials(
+    tx: Transaction, grant_id: str, line_report: LineReport, *, by: str
+) -> SerialGrant:
     """Take a line's report. Raises SerialsRefused where it contradicts what is recorded."""
     pool = need_pool(tx, need_grant(tx, grant_id).pool)
     hold_code(tx, pool.code)
     grant = need_grant(tx, grant_id)
-    printed = grant.printed if said.printed is None else said.printed
+    printed = grant.printed if line_report.printed is None else line_report.printed
     returned = grant.returned
     if printed < grant.printed:
         raise SerialsRefused(f"{grant.printed} numbers of {grant_id} were reported printed already")
@@ -106,15 +108,15 @@ def report_serials(tx: Transaction, grant_id: str, said: LineReport, *, by: str)
             f"grant {grant_id} has {grant.count} numbers, of which {returned} were returned:"
             f" {printed} cannot be printed"
         )
-    if said.return_rest:
+    if line_report.return_rest:
         returned = grant.count - printed
     tx.connection.execute(
         update(serial_grant)
         .where(serial_grant.c.id == grant_id)
         .values(printed=printed, returned=returned)
     )
-    if said.void:
-        _void(tx, pool, grant, said, by)
+    if line_report.void:
+        _void(tx, pool, grant, line_report, by)
     return need_grant(tx, grant_id)
 
 
@@ -216,31 +218,33 @@ def _state(
     return SerialState.RETURNED if index >= grant.count - grant.returned else SerialState.GRANTED
 
 
-def _void(tx: Transaction, pool: SerialPool, grant: SerialGrant, said: LineReport, by: str) -> None:
+def _void(
+    tx: Transaction, pool: SerialPool, grant: SerialGrant, line_report: LineReport, by: str
+) -> None:
     """Void numbers of a grant; those that are void already stay so."""
-    if len(said.void) > REPORTED_MAX:
+    if len(line_report.void) > REPORTED_MAX:
         raise SerialsRefused(f"a report names at most {REPORTED_MAX} numbers")
-    if not said.reason.strip() or len(said.reason) > REASON_CHARS_MAX:
+    if not line_report.reason.strip() or len(line_report.reason) > REASON_CHARS_MAX:
         raise SerialsRefused(f"say why numbers are void, in at most {REASON_CHARS_MAX} characters")
-    places = places_of(tx, pool, said.void)
+    places = places_of(tx, pool, line_report.void)
     left_out = set(places_in_state(tx, pool.id, grant.first, grant.after, IN_USE))
     _refuse_some(
         f"not of grant {grant.id}",
         [
             number
-            for number in said.void
+            for number in line_report.void
             if not grant.first <= places.get(number, -1) < grant.after or places[number] in left_out
         ],
     )
-    used = in_use(tx, pool, said.void)
+    used = in_use(tx, pool, line_report.void)
     _refuse_some(
         "commissioned already: void the pack, not its number",
-        [number for number in said.void if number in used],
+        [number for number in line_report.void if number in used],
     )
     known = set(places_in_state(tx, pool.id, grant.first, grant.after, VOID))
     new = sorted(set(places.values()) - known)
     batch = f"V-{tx.now:%Y%m%d}-{secrets.token_hex(4)}"
-    add_exceptions(tx, pool.id, new, state=VOID, batch=batch, by=by, reason=said.reason)
+    add_exceptions(tx, pool.id, new, state=VOID, batch=batch, by=by, reason=line_report.reason)
 
 
 def _refuse_some(why: str, numbers: list[str]) -> None:

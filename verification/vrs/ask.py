@@ -213,11 +213,11 @@ def heard(status: int, content: bytes, corr_uuid: str) -> PartnerAnswer:
     if status != 200 or len(content) > ANSWER_BYTES_MAX:
         return PartnerAnswer(answered=False, status=502, why_not=f"the responder says {status}")
     try:
-        said = msgspec.json.decode(content, type=dict[str, Any])
+        fields = msgspec.json.decode(content, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError):
         return PartnerAnswer(answered=False, status=502, why_not="the answer is not JSON")
-    data = said.get("data")
-    mine = str(said.get("corrUUID", "")).lower().removeprefix("urn:uuid:") == corr_uuid.lower()
+    data = fields.get("data")
+    mine = str(fields.get("corrUUID", "")).lower().removeprefix("urn:uuid:") == corr_uuid.lower()
     if not mine or not isinstance(data, dict) or not isinstance(data.get("verified"), bool):
         return PartnerAnswer(
             answered=False, status=502, why_not="the answer belongs to no such question"
@@ -227,8 +227,8 @@ def heard(status: int, content: bytes, corr_uuid: str) -> PartnerAnswer:
         verified=data["verified"],
         reason=_text(data.get("verificationFailureReason")),
         info=_text(data.get("additionalInfo")),
-        responder=_text(said.get("responderGLN")),
-        at=_text(said.get("verificationTimestamp")),
+        responder=_text(fields.get("responderGLN")),
+        at=_text(fields.get("verificationTimestamp")),
         status=200,
     )
 

@@ -98,11 +98,11 @@ class HttpWallet:
     async def present(self, corr_uuid: str, holder: str) -> str:
         """Ask the wallet for a presentation; raises `WalletRefusedError`."""
         body = {"corrUUID": corr_uuid, "holderDID": holder, "credentialType": ATP_CREDENTIAL}
-        said = await self._post("generate", body)
-        found = said.get("verifiablePresentation") or said.get("verifablePresentation")
-        if said.get("success") is not True or not isinstance(found, str):
+        presented = await self._post("generate", body)
+        found = presented.get("verifiablePresentation") or presented.get("verifablePresentation")
+        if presented.get("success") is not True or not isinstance(found, str):
             raise WalletRefusedError(
-                ", ".join(map(str, entries_of(said.get("errorCodes")) or ["no answer"]))
+                ", ".join(map(str, entries_of(presented.get("errorCodes")) or ["no answer"]))
             )
         return found
 
@@ -115,16 +115,16 @@ class HttpWallet:
             "verifierDID": verifier,
         }
         try:
-            said = await self._post("verify", body)
+            checked = await self._post("verify", body)
         except WalletRefusedError:
             return Checked(CredentialOutcome.NOT_CHECKED)
         if not _is_bound(presentation, corr_uuid):
             return Checked(CredentialOutcome.INVALID, ("vp_nonce_invalid",))
-        if said.get("success") is True:
+        if checked.get("success") is True:
             return Checked(CredentialOutcome.VALID, proof="by_wallet", revocation="by_wallet")
-        if said.get("success") is False:
+        if checked.get("success") is False:
             return Checked(
-                CredentialOutcome.INVALID, tuple(map(str, entries_of(said.get("errorCodes"))))
+                CredentialOutcome.INVALID, tuple(map(str, entries_of(checked.get("errorCodes"))))
             )
         return Checked(CredentialOutcome.NOT_CHECKED)
 
@@ -136,10 +136,10 @@ class HttpWallet:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             answer = await self._http.post(url, json=body, headers=headers)
-            said = answer.json()
+            content = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise WalletRefusedError(type(error).__name__) from None
-        return said if isinstance(said, dict) else {}
+        return content if isinstance(content, dict) else {}
 
 
 class LocalTestWallet:

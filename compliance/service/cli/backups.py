@@ -47,11 +47,11 @@ def backup(
         stop(BAD, str(refused))
     except OSError as fault:
         stop(CANNOT_TELL, f"{out}: {fault.strerror or fault}; no backup was made")
-    show(made.as_dict(), _said_of_backup(made), json=json)
+    show(made.as_dict(), _backup_sentence(made), json=json)
     raise typer.Exit(BAD if made.lacks else FINE)
 
 
-def _said_of_backup(made: MadeBackup) -> str:
+def _backup_sentence(made: MadeBackup) -> str:
     lines = [f"{made.file}: {made.files} files, {made.size_bytes} bytes, as of {made.about.made}"]
     if not made.is_locked:
         lines.append("not locked, and it holds keys: set PACKTRAIL_BACKUP_PASSPHRASE, or guard it")

@@ -120,7 +120,7 @@ def _known(against: str, question: FileQuestion, file_of: Path) -> Iterator[File
 
 def _fixed(path: Path, out: Path, question: FileQuestion, *, json: bool) -> int:
     """Write the corrected copy of a file and list the changes; the exit code."""
-    from compliance.rules.catalogue import as_told
+    from compliance.rules.catalogue import as_listed
     from compliance.rules.mend import mend
     from compliance.rules.spans import NotMendable
     from schemas.finding import is_acceptable
@@ -137,7 +137,7 @@ def _fixed(path: Path, out: Path, question: FileQuestion, *, json: bool) -> int:
     if json:
         report = {"file": str(path), "profile": question.profile, "out": str(out)}
         changes = [change.as_dict() for change in mended.changes]
-        left = [as_told(one) for one in mended.left]
+        left = [as_listed(one) for one in mended.left]
         print_json({**report, "changes": changes, "findings": left})
     else:
         typer.echo(f"{out}: {len(mended.changes)} changes")

@@ -234,8 +234,8 @@ def plan(
     from compliance.partners.audits import plan_audit
 
     with acting(database, now) as tx:
-        said = {"scope": scope, "auditor": auditor, "by": "command"}
-        planned = plan_audit(tx, _day(day), **said).as_dict()
+        details = {"scope": scope, "auditor": auditor, "by": "command"}
+        planned = plan_audit(tx, _day(day), **details).as_dict()
     show(planned, f"{planned['id']}  planned for {planned['planned']}", json=json)
 
 

@@ -61,14 +61,14 @@ def _opened(database: str, now: datetime | None) -> Iterator[Exchange]:
 
 def _pairs(given: list[str] | None) -> dict[str, str]:
     """NAME=VALUE options as a dictionary; a value that begins with @ is read from that file."""
-    told = {}
+    pairs = {}
     for one in given or ():
         name, found, value = one.partition("=")
         if not found:
             stop(CANNOT_TELL, f"'{one}' is not NAME=VALUE")
         is_file = value.startswith("@")
-        told[name] = read_file(Path(value[1:])).decode().strip() if is_file else value
-    return told
+        pairs[name] = read_file(Path(value[1:])).decode().strip() if is_file else value
+    return pairs
 
 
 class _ChannelOptions:
@@ -155,11 +155,11 @@ def list_certificates(name: ChannelName, database: Database = "", json: Json = F
         found, now = every_certificate(snapshot, name), exchange.clock()
     lines = []
     for one in found:
-        said = one.warning(now) or f"valid to {one.valid_to:%Y-%m-%d}"
-        lines.append(f"{one.owner}  {one.sha256[:16]}  {said}")
+        note = one.warning(now) or f"valid to {one.valid_to:%Y-%m-%d}"
+        lines.append(f"{one.owner}  {one.sha256[:16]}  {note}")
         lines.extend([one.pem] if one.owner == "ours" else [])
-    told = [one.as_dict(now) for one in found]
-    show(told, "\n".join(lines) or "No certificate is entered.", json=json)
+    rows = [one.as_dict(now) for one in found]
+    show(rows, "\n".join(lines) or "No certificate is entered.", json=json)
 
 
 @certificates.command(name="add")
@@ -186,8 +186,8 @@ def add_one(
         if channel is None:
             stop(BAD, f"there is no channel '{name}'")
         made = add_certificate(exchange, channel, content, by=by)
-        told = made.as_dict(exchange.clock())
-    show(told, f"{made.owner} {made.sha256[:16]} is in use.", json=json)
+        added = made.as_dict(exchange.clock())
+    show(added, f"{made.owner} {made.sha256[:16]} is in use.", json=json)
 
 
 @certificates.command(name="end")

@@ -172,11 +172,11 @@ def progress_bar(what: str, size_bytes: int) -> Iterator[Callable[[int], None] |
         task = bar.add_task(what, total=size_bytes)
         drawn_s = 0.0
 
-        def told(read_bytes: int) -> None:
+        def report_progress(read_bytes: int) -> None:
             nonlocal drawn_s
             bar.update(task, completed=read_bytes)
             if monotonic() - drawn_s > _DRAWN_EVERY_S:
                 bar.refresh()
                 drawn_s = monotonic()
 
-        yield told
+        yield report_progress

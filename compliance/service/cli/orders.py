@@ -63,7 +63,7 @@ def import_order(
         ]
     except (OSError, UnicodeDecodeError, KeyError, ValueError, csv.Error) as fault:
         stop(CANNOT_TELL, f"{file}: no lines with gtin, packs and lot ({fault})")
-    said = OrderWanted(
+    wanted = OrderWanted(
         number=number,
         customer=options.customer,
         lines=lines,
@@ -75,7 +75,7 @@ def import_order(
     own = f"/414/{gln}" if gln else ""
     try:
         with opened_store(database) as store, store.write(moment(now)) as tx:
-            made = open_order(tx, said, own_site=own, by="command")
+            made = open_order(tx, wanted, own_site=own, by="command")
     except OrderRefused as refused:
         stop(CANNOT_TELL, str(refused))
     typer.echo(f"order {made.number}: {len(made.lines)} lines")

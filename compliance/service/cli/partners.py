@@ -67,9 +67,9 @@ def extensions_import(file: FileName, database: Database = "", now: Now = None) 
     from verification.fmd.expiry_extension import ExtensionRefusedError, extend, extensions_of
 
     try:
-        told = extensions_of(read_file(file))
+        wanted = extensions_of(read_file(file))
         with opened_store(database) as store, store.write(moment(now)) as tx:
-            count = extend(tx, told, by="command")
+            count = extend(tx, wanted, by="command")
     except ExtensionRefusedError as refused:
         stop(BAD, f"{file}: {refused}")
     typer.echo(f"{count} lots extended")

@@ -89,15 +89,15 @@ class SelectionOptions:
             "recall": self.recall and {"id": self.recall},
             self.kind: (self.from_ or self.to) and self._period(),
         }
-        said = [{"kind": kind, **fields} for kind, fields in about.items() if fields]
-        if len(said) != 1:
+        given = [{"kind": kind, **fields} for kind, fields in about.items() if fields]
+        if len(given) != 1:
             stop(
                 CANNOT_TELL,
                 "name one of --pack GTIN SERIAL, --lot GTIN LOT, --case SSCC, "
                 "--shipment TRANSACTION, --recall ID, or --from T --to T",
             )
         try:
-            return selection_from(said[0])
+            return selection_from(given[0])
         except ValueError as fault:
             stop(CANNOT_TELL, str(fault))
 
@@ -223,7 +223,7 @@ def _party(gln: str | None) -> str | None:
         stop(CANNOT_TELL, f"{gln}: {fault}")
 
 
-def _told(finding: Mapping[str, object]) -> str:
+def _finding_line(finding: Mapping[str, object]) -> str:
     """What was found and what to do about it."""
     return f"{finding['what']}; {finding['hint']}" if finding["hint"] else str(finding["what"])
 
@@ -369,7 +369,7 @@ def verify_export(
     else:
         typer.echo(f"{file}: {word}")
         for finding in findings:
-            typer.echo(f"  {finding['severity']}: {_told(finding)}")
+            typer.echo(f"  {finding['severity']}: {_finding_line(finding)}")
     raise typer.Exit(outcome.exit_code)
 
 
@@ -396,12 +396,14 @@ def restamp(
         stop(CANNOT_TELL, str(refused))
     roots = read_file(trust) if trust else keys.trusted_pem()
     since = moment(now) - timedelta(days=older_than)
-    told = [(file, *_restamped(file, keys, roots, since)) for file in files]
+    restamped = [(file, *_restamped(file, keys, roots, since)) for file in files]
     if json:
-        print_json([{"file": str(file), "what": what, "exit": code} for file, code, what in told])
+        print_json(
+            [{"file": str(file), "what": what, "exit": code} for file, code, what in restamped]
+        )
     else:
-        typer.echo("\n".join(f"{file}: {what}" for file, _, what in told))
-    raise typer.Exit(max(code for _, code, _ in told))
+        typer.echo("\n".join(f"{file}: {what}" for file, _, what in restamped))
+    raise typer.Exit(max(code for _, code, _ in restamped))
 
 
 def _restamped(file: Path, keys: Keys, roots: bytes, since: datetime) -> tuple[int, str]:
@@ -459,5 +461,5 @@ def fsck(
     else:
         typer.echo("something disagrees" if bad else "ledger, events and item state agree")
         for finding in shown:
-            typer.echo(f"  {finding['severity']}: {_told(finding)}")
+            typer.echo(f"  {finding['severity']}: {_finding_line(finding)}")
     raise typer.Exit(BAD if bad else FINE)

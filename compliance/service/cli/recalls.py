@@ -151,8 +151,8 @@ def open_(
         _show(store, opened, json=json)
 
 
-def _facts(told: list[str]) -> dict[str, str]:
-    parted = [one.partition("=") for one in told]
+def _facts(lines: list[str]) -> dict[str, str]:
+    parted = [one.partition("=") for one in lines]
     if odd := [name for name, mark, _ in parted if not mark]:
         stop(BAD, f"'{odd[0]}' is not NAME=TEXT")
     return {name: text for name, _, text in parted}
@@ -246,9 +246,9 @@ def _show(store: Store, recall: RecallRecord, *, json: bool) -> None:
         _print(recall)
         return
     with store.read() as snapshot:
-        told = recall.as_dict() | {"reach": reach_now(snapshot, recall).counts.as_dict()}
+        shown = recall.as_dict() | {"reach": reach_now(snapshot, recall).counts.as_dict()}
         out = sys.stdout.buffer
-        out.write(orjson.dumps(told)[:-1] + b',"packs":[')
+        out.write(orjson.dumps(shown)[:-1] + b',"packs":[')
         for number, pack in enumerate(packs_of(snapshot, recall)):
             out.write((b",\n" if number else b"\n") + orjson.dumps(pack.as_dict()))
         out.write(b"]}\n")

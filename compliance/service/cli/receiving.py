@@ -58,9 +58,9 @@ def receive(
             goods, found = compared(snapshot, shipment, lines, moment(now))
     except ReceivingRefused as refused:
         stop(CANNOT_TELL, str(refused))
-    said = [f"{line.outcome:24} {line.key or line.scan}  {line.say}" for line in found.lines]
-    said += [f"{'missing':24} {key}  lot {goods.packs[key].lot}" for key in found.missing]
-    show(found.as_dict(goods), "\n".join(said), json=json)
+    printed = [f"{line.outcome:24} {line.key or line.scan}  {line.say}" for line in found.lines]
+    printed += [f"{'missing':24} {key}  lot {goods.packs[key].lot}" for key in found.missing]
+    show(found.as_dict(goods), "\n".join(printed), json=json)
     raise typer.Exit(FINE if found.is_complete else BAD)
 
 
@@ -88,7 +88,7 @@ def _take_in(
     except Problem as problem:
         stop(BAD, f"{problem.title}: {problem.detail}")
     cases = [one.as_dict() for one in taken.cases]
-    said = [taken.answer.say, *(f"{one.id}  {one.state}  {one.what}" for one in taken.cases)]
-    show({**msgspec.to_builtins(taken.answer), "cases": cases}, "\n".join(said), json=json)
+    printed = [taken.answer.say, *(f"{one.id}  {one.state}  {one.what}" for one in taken.cases)]
+    show({**msgspec.to_builtins(taken.answer), "cases": cases}, "\n".join(printed), json=json)
     is_whole = all(one.done for one in taken.answer.packs) and not taken.answer.missing
     raise typer.Exit(FINE if is_whole else BAD)

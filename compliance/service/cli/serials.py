@@ -155,13 +155,13 @@ def report(
     from verification.serials.report import LineReport, report_serials
 
     with acting(database, now) as tx:
-        said = LineReport(
+        line_report = LineReport(
             printed=became.printed,
             void=tuple(became.void or ()),
             return_rest=became.return_rest,
             reason=became.reason,
         )
-        found = report_serials(tx, became.grant_id, said, by=by)
+        found = report_serials(tx, became.grant_id, line_report, by=by)
     lines = f"{found.id}  {found.count} numbers: {found.printed} printed, {found.returned} returned"
     show(found.as_dict(), lines, json=json)
 

@@ -69,11 +69,11 @@ def check(file: FileName, key: Key, now: Now = None, json: Json = False) -> None
     """Say whether a snapshot is whole, ours and young enough."""
     from verification.offline.offline_snapshot import AGE_MAX
 
-    told = _opened(file, key)
-    age = told.age(moment(now))
+    opened = _opened(file, key)
+    age = opened.age(moment(now))
     fresh = age <= AGE_MAX
-    content = told.content
-    said = {
+    content = opened.content
+    shown = {
         "made": content.made.isoformat(),
         "age_s": int(age.total_seconds()),
         "fresh": fresh,
@@ -82,7 +82,7 @@ def check(file: FileName, key: Key, now: Now = None, json: Json = False) -> None
         "withdrawn_products": len(content.withdrawn),
     }
     if json:
-        print_json(said)
+        print_json(shown)
     else:
         typer.echo(f"made {content.made:%Y-%m-%d %H:%M} UTC, {'fresh' if fresh else 'too old'}")
     raise typer.Exit(FINE if fresh else CANNOT_TELL)
@@ -100,18 +100,18 @@ def ask(
     json: Json = False,
 ) -> None:
     """Ask a snapshot about a pack; it can say stop, never that a pack is genuine."""
-    told = _opened(file, key)
-    why = told.stops(gtin14(gtin), serial, lot, moment(now), expiry_of(expiry))
+    opened = _opened(file, key)
+    why = opened.stops(gtin14(gtin), serial, lot, moment(now), expiry_of(expiry))
     say = _SAYS[why]
     if json:
-        print_json({"stops": why or None, "say": say, "made": told.content.made.isoformat()})
+        print_json({"stops": why or None, "say": say, "made": opened.content.made.isoformat()})
     else:
         typer.echo(say)
     raise typer.Exit({"": FINE, "stale": CANNOT_TELL}.get(why, BAD))
 
 
 _SAYS = {
-    "": "Not among the stopped packs; whether it is genuine cannot be told here: check seal and"
+    "": "Not among the stopped packs; whether it is genuine cannot be known here: check seal and"
     " print, record the pack and send it when the line is back.",
     "stale": "Cannot tell: the snapshot is too old; fetch a new one.",
     "withdrawn": "Do not supply: the product is withdrawn.",

@@ -44,17 +44,17 @@ def validation(
         stop(CANNOT_TELL, str(refused))
     except OSError as fault:
         stop(CANNOT_TELL, f"{out}: {fault.strerror or fault}")
-    told = in_short(run)
+    summary = in_short(run)
     if json:
-        print_json(told)
+        print_json(summary)
     else:
-        typer.echo(f"{out}: {told['tests']} tests of version {told['version']}")
-        states = told["states"]
+        typer.echo(f"{out}: {summary['tests']} tests of version {summary['version']}")
+        states = summary["states"]
         assert isinstance(states, dict)
         for state, count in states.items():
             typer.echo(f"  {state}: {count}")
         for name in ("failed", "notRun", "open"):
-            if ids := told[name]:
+            if ids := summary[name]:
                 assert isinstance(ids, list)
                 typer.echo(f"  {name}: {', '.join(ids)}")
-    raise typer.Exit(BAD if told["failed"] or told["notRun"] else FINE)
+    raise typer.Exit(BAD if summary["failed"] or summary["notRun"] else FINE)

@@ -112,11 +112,11 @@ def read_header(document: JsonObject, context: Context, written_context: bytes) 
 
 
 def _outside_of(sbdh: Node | None, document: JsonObject) -> dict[str, str | None]:
-    said = summary(sbdh)
+    summarized = summary(sbdh)
     return {
         attribute: value
         for member, attribute in MEMBERS.items()
-        if (value := text_of(document.get(member))) is not None and said.get(member) != value
+        if (value := text_of(document.get(member))) is not None and summarized.get(member) != value
     }
 
 

@@ -25,7 +25,7 @@ from epcis.codec.jsonld.header import (
 from epcis.codec.jsonld.nodes import beside_standard, number, to_members
 from epcis.codec.jsonld.prefixes import Prefixes
 from epcis.codec.quantity_event import modern
-from epcis.codec.sbdh import said_by
+from epcis.codec.sbdh import summary_members
 from epcis.codec.sensors import NUMBERS, SENSOR_FIELDS, WORD_KINDS
 from epcis.codec.words import Words
 from epcis.codec.zones import creation_date, with_zones
@@ -123,7 +123,7 @@ class JsonWriter:
         members["schemaVersion"] = "2.0"
         if header.creation_date is not None:
             members["creationDate"] = creation_date(header.creation_date, self._own_findings)
-        members.update(said_by(header))
+        members.update(summary_members(header))
         if header.kind == "masterdata":
             members[KIND] = header.kind
         if header.attributes:

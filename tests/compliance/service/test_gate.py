@@ -108,8 +108,8 @@ async def test_too_large_a_body_is_refused_by_its_length_or_while_it_comes(clien
 
     async with client() as browser:
         told = await browser.post("/", content=b"x" * 101)
-        untold = await browser.post("/", content=chunks())
-    assert (told.status_code, untold.status_code) == (413, 413)
+        signed_without_entry = await browser.post("/", content=chunks())
+    assert (told.status_code, signed_without_entry.status_code) == (413, 413)
     assert told.headers["GS1-EPCIS-Capture-File-Size-Limit"] == "100"
 
 
