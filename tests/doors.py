@@ -289,6 +289,7 @@ SILENT = {
     r"GET /work": "the empty form of an act",
     r"\w+ /(sessions|sign-out|step-up|static)": "nothing about packs, only who somebody is",
     r"(ANY|WEBSOCKET) /epcis": "events as they were captured, no judgement",
+    r"GET /reference": "what the API is, nothing about packs",
     r"\w+ /verify-dossier": "whether a dossier is whole, not what it says of packs",
     r"GET /(00|253|414|417|8003|8004)/": "what cases, documents and places went through; no packs",
     r"\w+ /sensors": "what readings mean; packs are judged by it when they are asked about",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from epcis.exchange.outbound import DueMessage, OutboundRule
 
 FINDINGS_NAMED_MAX: Final = 5
-KEYS_TOLD_MAX: Final = 1_000
+KEYS_LISTED_MAX: Final = 1_000
 _SYNTAXES: Final = {
     EPCIS_1_2: (Syntax.XML_1_2, "application/xml", ".xml"),
     EPCIS_2_XML: (Syntax.XML_2_0, "application/xml", ".xml"),
@@ -124,10 +124,10 @@ def _need_right(content: bytes, profile: str, now: datetime) -> None:
     if answer.is_fine:
         return
     errors = [one for one in answer.findings if one.severity in (Severity.ERROR, Severity.CRITICAL)]
-    told = "; ".join(f"{one.what}: {one.hint}" for one in errors[:FINDINGS_NAMED_MAX])
+    listed = "; ".join(f"{one.what}: {one.hint}" for one in errors[:FINDINGS_NAMED_MAX])
     more = len(errors) - FINDINGS_NAMED_MAX
     rest = f"; and {more} more" if more > 0 else ""
-    raise HeldBack(f"{len(errors)} rules of {profile} are broken: {told}{rest}")
+    raise HeldBack(f"{len(errors)} rules of {profile} are broken: {listed}{rest}")
 
 
 def _listed() -> str:
@@ -140,9 +140,9 @@ def _exception(snapshot: Snapshot, due: DueMessage, rule: OutboundRule) -> MadeM
     if case is None:
         raise HeldBack(f"there is no case {due.subject}")
     keys = snapshot.connection.scalars(
-        select(case_item.c.key).where(case_item.c.case == case.id).limit(KEYS_TOLD_MAX)
+        select(case_item.c.key).where(case_item.c.case == case.id).limit(KEYS_LISTED_MAX)
     )
-    said = {
+    report = {
         "type": "exception",
         "case": case.id,
         "category": case.category,
@@ -153,7 +153,7 @@ def _exception(snapshot: Snapshot, due: DueMessage, rule: OutboundRule) -> MadeM
         "items": sorted(keys),
         "opened": case.opened.isoformat(),
     }
-    content = orjson.dumps(said, option=orjson.OPT_INDENT_2)
+    content = orjson.dumps(report, option=orjson.OPT_INDENT_2)
     name = _name_of(rule, case.id, f"{case.opened:%Y-%m-%d}")
     return MadeMessage(_id_of([due]), f"{name}.json", "application/json", content)
 

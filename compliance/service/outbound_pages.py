@@ -37,8 +37,8 @@ def rules(request: Request, name: str) -> Response:
     channel_or_problem(request, name)
     with store_of(request).read() as snapshot:
         found, due = rules_of(snapshot, channel=name), due_messages(snapshot, channel=name)
-    told = {"rules": [one.as_dict() for one in found], "due": [one.as_dict() for one in due]}
-    return JSONResponse(told)
+    answer = {"rules": [one.as_dict() for one in found], "due": [one.as_dict() for one in due]}
+    return JSONResponse(answer)
 
 
 @router.put("/channels/{name}/rules/{sends}")
@@ -84,12 +84,12 @@ def again(request: Request, _caller: MayConnect, name: str, number: int) -> Resp
 async def set_from_page(request: Request, caller: MayConnect) -> Response:
     """Set a rule from the page, or end it."""
     async with request.form(max_files=0, max_fields=_SETTINGS_MAX) as form:
-        said = {name: value for name, value in form.items() if isinstance(value, str)}
-    return await run_in_threadpool(_set, request, caller, said)
+        given = {name: value for name, value in form.items() if isinstance(value, str)}
+    return await run_in_threadpool(_set, request, caller, given)
 
 
-def _set(request: Request, caller: Caller, said: dict[str, str]) -> Response:
-    name, kind, act = (said.pop(one, "") for one in ("name", "sends", "act"))
+def _set(request: Request, caller: Caller, given: dict[str, str]) -> Response:
+    name, kind, act = (given.pop(one, "") for one in ("name", "sends", "act"))
     if kind not in set(OutboundKind):
         return _page(request, name, f"'{kind[:40]}' is none of {', '.join(OutboundKind)}")
     try:
@@ -97,7 +97,7 @@ def _set(request: Request, caller: Caller, said: dict[str, str]) -> Response:
             if act == "end":
                 end_rule(tx, name, OutboundKind(kind))
             else:
-                set_rule(tx, name, OutboundKind(kind), said, by=caller.name)
+                set_rule(tx, name, OutboundKind(kind), given, by=caller.name)
     except ChannelRefused as refused:
         return _page(request, name, str(refused))
     return RedirectResponse(f"/channels/{name}/rules", status_code=303)

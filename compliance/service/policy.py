@@ -74,6 +74,8 @@ def _table() -> Iterator[AccessRule]:
     )
     verify = "GET /verify-dossier\nPOST /verify-dossier"
     yield from rows_of(Own.NOTHING, ANYONE, verify, is_page=True)
+    yield from rows_of(Own.NOTHING, ANYONE, "GET /reference/api", is_page=True)
+    yield from rows_of(Own.OPERATOR, "admin", "GET /health/page", is_page=True)
     yield from rows_of(Own.NOTHING, ANY_KEY, "GET /log", is_page=True)
     yield from rows_of(Own.ASKED, ANY_KEY, "GET /approvals", is_page=True)
     approve = "POST /approvals/{approval_id}/approve"

@@ -38,6 +38,7 @@ from compliance.service import (
     readiness,
     recall_pages,
     receiving_pages,
+    reference_pages,
     scan_pages,
     scanning_routes,
     sensor_pages,
@@ -78,10 +79,10 @@ def _routers() -> Iterator[APIRouter]:
     yield scan_pages.router
     yield identifier_pages.router
     yield recall_pages.router
+    yield reference_pages.router
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
-    yield recall_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router

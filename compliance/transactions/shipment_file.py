@@ -84,11 +84,11 @@ def write_shipments(
     snapshot: Snapshot, shipments: list[ShippedEvent], out: BinaryIO, terms: FileTerms
 ) -> None:
     """Write one file of some shipments to `out`."""
-    told = _events(snapshot, shipments)
-    header = _header(snapshot, shipments, told, terms)
+    events = _events(snapshot, shipments)
+    header = _header(snapshot, shipments, events, terms)
     epcs = EpcFormat.DIGITAL_LINK if terms.syntax is Syntax.JSON_LD else EpcFormat.URN
     options = WriteOptions(epc_format=epcs, company_prefixes=terms.company_prefixes)
-    write_document(header, told, out, terms.syntax, options)
+    write_document(header, events, out, terms.syntax, options)
 
 
 def _events(snapshot: Snapshot, shipments: list[ShippedEvent]) -> list[Event]:

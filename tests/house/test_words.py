@@ -31,6 +31,8 @@ INSTEAD = {
 }
 """What stands for a term where another word is the field's, and which."""
 MANNERED = re.compile(rf"\b({'|'.join(INSTEAD)})\b(?!\()")
+NAMED_FOR_NOTHING = re.compile(r"(?:^|_)(?:un)?(?:told|said)(?:_|$)", re.IGNORECASE)
+"""A name that says only that somebody stated the value."""
 QUOTED = re.compile(r"```.*?```|`[^`]*`|(?<=\])\([^)]*\)", re.DOTALL)
 """Code and targets of links, whose names `test_names` and the glossary look after."""
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -76,6 +78,30 @@ def test_the_code_is_explained_in_plain_words(floor: str) -> None:
         for one in _mannered(_sentences(path))
     ]
     assert not wrong, "\n".join([*wrong, f"write: {INSTEAD}"])
+
+
+def _named(path: Path) -> Iterator[tuple[int, str]]:
+    """The names that a module gives: of functions, classes, arguments, variables and fields."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_names_say_what_a_value_is(floor: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line}: {name}"
+        for path in sorted((ROOT / floor).rglob("*.py"))
+        for line, name in _named(path)
+        if NAMED_FOR_NOTHING.search(name)
+    ]
+    assert not wrong, "\n".join([*wrong, "name what the value is: findings, fields, answer, row"])
 
 
 def test_the_pages_are_written_in_plain_words() -> None:

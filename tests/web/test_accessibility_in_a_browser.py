@@ -31,6 +31,7 @@ BESIDE = (
     "/01/09521321001015",
     "/414/9521323000016",
     "/00/095213220000041997",
+    "/reference/api?operation=act_receive",
     "/no-such-page",
     "/epcis/events/none",
     "/quarantine/Q-0",

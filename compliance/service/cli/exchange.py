@@ -254,10 +254,10 @@ def list_rules(database: Database = "", json: Json = False) -> None:
         found, due = rules_of(snapshot), due_messages(snapshot)
     lines = [f"{one.channel}  {one.sends}  to {one.partner}" for one in found]
     for waiting in due:
-        said = f"held back: {waiting.reason}" if waiting.reason else "due"
-        lines.append(f"  {waiting.id}  {waiting.channel}  {waiting.subject}  {said}")
-    told = {"rules": [one.as_dict() for one in found], "due": [one.as_dict() for one in due]}
-    show(told, "\n".join(lines) or "Nothing goes to partners by itself.", json=json)
+        state = f"held back: {waiting.reason}" if waiting.reason else "due"
+        lines.append(f"  {waiting.id}  {waiting.channel}  {waiting.subject}  {state}")
+    found_all = {"rules": [one.as_dict() for one in found], "due": [one.as_dict() for one in due]}
+    show(found_all, "\n".join(lines) or "Nothing goes to partners by itself.", json=json)
 
 
 @rules.command()

@@ -108,9 +108,9 @@ async def test_what_is_shipped_goes_to_its_buyer_and_to_nobody_else(
     first, second = files(context)
     assert not files(context, "other")
     for number, file in ((1, first), (2, second)):
-        told = list(open_document(file.read_bytes()))
-        assert [one.biz_step.rpartition(":")[2] for one in told] == ["commissioning", "shipping"]
-        assert all(f"P{number}" in one.epcs[0] and len(one.epcs) == 1 for one in told)
+        answer = list(open_document(file.read_bytes()))
+        assert [one.biz_step.rpartition(":")[2] for one in answer] == ["commissioning", "shipping"]
+        assert all(f"P{number}" in one.epcs[0] and len(one.epcs) == 1 for one in answer)
         assert b"guidelineVersion" in file.read_bytes()
         assert examine(file.read_bytes(), FileQuestion("epcis")).is_fine
     go(context)
@@ -154,13 +154,13 @@ async def test_each_partner_gets_its_dialect(client, context, hands, dialect, lo
     sender, receiver = "urn:epc:id:sgln:9521321.00001.0", "urn:epc:id:sgln:9521321.00002.0"
     await connect(client, operator, sender=sender, receiver=receiver, **dialect)
     await made(hands, [1])
-    told = await hands.do("ship", [pack(1)], to=WAREHOUSE)
+    answer = await hands.do("ship", [pack(1)], to=WAREHOUSE)
     go(context)
     [file] = files(context)
     content = file.read_bytes()
     assert content.startswith(begins)
     assert file.name.endswith(ends)
-    assert told["event"].removeprefix("urn:uuid:") in file.name
+    assert answer["event"].removeprefix("urn:uuid:") in file.name
     assert sender.encode() in content
     assert receiver.encode() in content
     assert (b"guidelineVersion" in content) is ("extensions" not in dialect)
@@ -190,8 +190,8 @@ async def test_a_file_the_partner_would_refuse_is_held_back_until_a_person_has_l
     await hands.do("ship", [pack(1)], to=WAREHOUSE)
     go(context)
     assert not files(context)
-    told = (await client.get("/channels/buyer/rules", headers=operator)).json()
-    [held] = told["due"]
+    answer = (await client.get("/channels/buyer/rules", headers=operator)).json()
+    [held] = answer["due"]
     assert "rules of dscsa-r1.3 are broken" in held["reason"]
     html = operator | {"accept": "text/html"}
     assert "1 message held back" in (await client.get("/channels", headers=html)).text
@@ -231,16 +231,16 @@ async def test_rules_that_cannot_work_are_refused_with_what_to_do(client, operat
     assert nobody.status_code == 422
     assert "no GLN of a partner" in nobody.text
     await connect(client, operator)
-    for wrong, said in (
+    for wrong, reason in (
         ({"syntax": "EPCIS 3"}, "is one of EPCIS 1.2"),
         ({"colour": "red"}, "has no 'colour'"),
         ({"file_name": "../{number}"}, "no folder"),
         ({"file_name": "{number:>999999999}"}, "no folder"),
         ({"file_name": "same for all"}, "at least one of"),
     ):
-        told = await client.put("/channels/buyer/rules/shipment", json=wrong, headers=operator)
-        assert told.status_code == 422, told.text
-        assert said in told.json()["detail"]
+        answer = await client.put("/channels/buyer/rules/shipment", json=wrong, headers=operator)
+        assert answer.status_code == 422, answer.text
+        assert reason in answer.json()["detail"]
     gone = await client.delete("/channels/buyer/rules/exception", headers=operator)
     assert gone.status_code == 404
     ended = await client.delete("/channels/buyer/rules/shipment", headers=operator)
@@ -311,16 +311,16 @@ def test_the_command_line_sets_shows_and_ends_rules(tmp_path, monkeypatch):
     monkeypatch.setenv("PACKTRAIL_DATA_DIR", str(tmp_path))
     run = CliRunner()
 
-    def told(*arguments, code=0):
+    def printed(*arguments, code=0):
         done = run.invoke(command_line("exchange"), ["exchange", *arguments])
         assert done.exit_code == code, done.output
         return done.output
 
-    told("channel", "add", "buyer", "folder", "--partner", WAREHOUSE)
-    assert "Nothing goes" in told("rule", "list")
-    assert "by itself" in told("rule", "set", "buyer", "shipment", "--set", "one_shipment=no")
-    assert "buyer  shipment  to" in told("rule", "list")
-    assert "none of shipment, exception" in told("rule", "set", "buyer", "letters", code=2)
-    assert "nothing with the number 7" in told("rule", "again", "7", code=1)
-    assert "no more" in told("rule", "end", "buyer", "shipment")
-    assert "Nothing goes" in told("rule", "list")
+    printed("channel", "add", "buyer", "folder", "--partner", WAREHOUSE)
+    assert "Nothing goes" in printed("rule", "list")
+    assert "by itself" in printed("rule", "set", "buyer", "shipment", "--set", "one_shipment=no")
+    assert "buyer  shipment  to" in printed("rule", "list")
+    assert "none of shipment, exception" in printed("rule", "set", "buyer", "letters", code=2)
+    assert "nothing with the number 7" in printed("rule", "again", "7", code=1)
+    assert "no more" in printed("rule", "end", "buyer", "shipment")
+    assert "Nothing goes" in printed("rule", "list")
