@@ -347,7 +347,7 @@ CREATE TABLE master_data (
 	id TEXT NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
 	key TEXT NOT NULL,
-	told BIGINT NOT NULL,
+	stated_at BIGINT NOT NULL,
 	document BIGINT,
 	payload BYTEA NOT NULL,
 	PRIMARY KEY (type, id)
@@ -361,7 +361,7 @@ COMMENT ON COLUMN master_data.id IS 'as sent';
 -- next
 COMMENT ON COLUMN master_data.key IS 'canonical key of id';
 -- next
-COMMENT ON COLUMN master_data.told IS 'creation time of the latest document';
+COMMENT ON COLUMN master_data.stated_at IS 'creation time of the latest document';
 -- next
 COMMENT ON COLUMN master_data.payload IS 'VocabularyElement, MessagePack';
 -- next
@@ -874,7 +874,7 @@ CREATE TABLE ledger_witness (
 	size BIGINT NOT NULL,
 	root BYTEA NOT NULL,
 	witness TEXT NOT NULL,
-	told BIGINT NOT NULL,
+	announced_at BIGINT NOT NULL,
 	agrees SMALLINT NOT NULL,
 	note TEXT NOT NULL,
 	PRIMARY KEY (id)
@@ -1619,7 +1619,7 @@ CREATE TABLE recall_notice (
 	party VARCHAR(100) NOT NULL,
 	name VARCHAR(200),
 	packs INTEGER NOT NULL,
-	told_packs INTEGER NOT NULL,
+	named_packs INTEGER NOT NULL,
 	due_us BIGINT,
 	sent_us BIGINT,
 	last_sent_us BIGINT,
@@ -1636,7 +1636,7 @@ CREATE INDEX recall_notice_recall ON recall_notice (recall);
 -- next
 COMMENT ON COLUMN recall_notice.party IS 'GLN-13; empty: holder not known';
 -- next
-COMMENT ON COLUMN recall_notice.told_packs IS 'so many the last message named';
+COMMENT ON COLUMN recall_notice.named_packs IS 'so many the last message named';
 -- next
 COMMENT ON COLUMN recall_notice.due_us IS 'by when an answer is expected, once it is sent';
 -- next
@@ -1744,7 +1744,7 @@ COMMENT ON COLUMN exchange_message.understood IS 'read as a document, and given 
 -- next
 COMMENT ON COLUMN exchange_message.kept IS 'its events are stored';
 -- next
-COMMENT ON COLUMN exchange_message.acknowledged IS 'the sender has been told';
+COMMENT ON COLUMN exchange_message.acknowledged IS 'the sender has its receipt';
 -- next
 COMMENT ON COLUMN exchange_message.delivered IS 'the partner''s server has taken it';
 -- next

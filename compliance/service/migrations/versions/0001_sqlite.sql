@@ -217,7 +217,7 @@ CREATE TABLE master_data (
 	id TEXT NOT NULL,
 	tenant SMALLINT DEFAULT '0' NOT NULL,
 	"key" TEXT NOT NULL,
-	told BIGINT NOT NULL,
+	stated_at BIGINT NOT NULL,
 	document INTEGER,
 	payload BLOB NOT NULL,
 	PRIMARY KEY (type, id)
@@ -683,7 +683,7 @@ CREATE TABLE ledger_witness (
 	size BIGINT NOT NULL,
 	root BLOB NOT NULL,
 	witness TEXT NOT NULL,
-	told BIGINT NOT NULL,
+	announced_at BIGINT NOT NULL,
 	agrees SMALLINT NOT NULL,
 	note TEXT NOT NULL,
 	PRIMARY KEY (id)
@@ -1249,7 +1249,7 @@ CREATE TABLE recall_notice (
 	party VARCHAR(100) NOT NULL,
 	name VARCHAR(200),
 	packs INTEGER NOT NULL,
-	told_packs INTEGER NOT NULL,
+	named_packs INTEGER NOT NULL,
 	due_us BIGINT,
 	sent_us BIGINT,
 	last_sent_us BIGINT,
