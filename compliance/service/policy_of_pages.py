@@ -46,6 +46,10 @@ def of_exchange() -> Iterator[AccessRule]:
         "admin",
         """
         GET /channels
+        GET /channels/connect
+        POST /channels/connect
+        POST /channels/connect/try
+        GET /channels/{name}/connected
         GET /channels/new/{kind}
         POST /channels/new/{kind}
         POST /channels/board/test

@@ -21,6 +21,7 @@ from compliance.routes import (
 )
 from compliance.service import (
     alert_pages,
+    connect_pages,
     dossier_pages,
     exchange_pages,
     file_pages,
@@ -112,6 +113,7 @@ def _routers() -> Iterator[APIRouter]:
     yield exports.router
     yield cases.router
     yield duties.router
+    yield connect_pages.router
     yield exchange_pages.router
     yield outbound_pages.router
     yield exchange.router

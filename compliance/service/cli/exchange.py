@@ -168,7 +168,7 @@ def add_one(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="The partner's certificate, PEM or DER; without it, make a key of ours."
+            help="The partner's certificate, in any form; without it, make a key of ours."
         ),
     ] = None,
     by: Annotated[str, typer.Option("--by", help="Your name; kept in the record.")] = "operator",
@@ -202,6 +202,46 @@ def end_one(
     with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
         end_certificate(tx, name, sha256)
     typer.echo(f"{sha256} is no longer used.")
+
+
+@exchanges.command()
+@grouped
+def connect(
+    preset: Annotated[str, typer.Argument(help="What the partner works with: as2, sap-ich …")],
+    name: ChannelName,
+    partner: Annotated[str, typer.Option(help="GLN of the partner.")] = "",
+    setting: _ChannelOptions.Setting = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="The partner's certificate: PEM, DER, PKCS#7, PKCS#12.")
+    ] = None,
+    password: Annotated[
+        str, typer.Option(metavar="@FILE", help="What opens it, read from a file.")
+    ] = "",
+    by: Annotated[str, typer.Option("--by", help="Your name; kept in the record.")] = "operator",
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Connect a partner by a preset, try the connection, and say what is left to do."""
+    from epcis.exchange.connect_steps import FAILED, connect_steps
+    from epcis.exchange.connecting import PartnerCertificate, connect_partner
+    from epcis.exchange.presets import channel_by_preset
+    from epcis.exchange.trial import send_trial
+    from epcis.exchange.worker import serve_channel
+
+    word = read_file(Path(password[1:])).decode().strip() if password.startswith("@") else password
+    given = PartnerCertificate(read_file(certificate) if certificate else b"", word)
+    with _opened(database, None) as exchange:
+        wanted = channel_by_preset(preset, name, partner, _pairs(setting))
+        channel = connect_partner(exchange, wanted, given, by=by)
+        with exchange.store.write(exchange.clock()) as tx:
+            send_trial(tx, channel)
+        serve_channel(exchange, name)
+        with exchange.store.read() as snapshot:
+            steps = connect_steps(snapshot, channel, exchange.clock())
+    lines = [f"{one.title}: {one.state}{': ' if one.what else ''}{one.what}" for one in steps]
+    show([one.as_dict() for one in steps], "\n".join(lines), json=json)
+    if any(one.state == FAILED for one in steps):
+        raise typer.Exit(BAD)
 
 
 class _RuleOptions:
