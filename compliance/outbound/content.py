@@ -92,8 +92,8 @@ def _shipment(
     terms: OutboundTerms,
     now: datetime,
 ) -> MadeMessage:
-    dialect = rule.dialect
-    syntax, media_type, ending = _SYNTAXES[dialect["syntax"]]
+    style = rule.style
+    syntax, media_type, ending = _SYNTAXES[style["syntax"]]
     wanted = select(event.c.seq).where(event.c.event_id.in_([one.subject for one in due]))
     shipments = list(shipped_events(snapshot, snapshot.connection.scalars(wanted), len(due)))
     if not shipments:
@@ -102,14 +102,14 @@ def _shipment(
     written = FileTerms(
         owner_gln=terms.owner_gln,
         syntax=syntax,
-        has_extensions=dialect["extensions"] == GS1_US,
-        sender=dialect["sender"],
-        receiver=dialect["receiver"],
+        has_extensions=style["extensions"] == GS1_US,
+        sender=style["sender"],
+        receiver=style["receiver"],
         company_prefixes=terms.company_prefixes,
     )
     write_shipments(snapshot, shipments, out, written)
     content = out.getvalue()
-    _need_right(content, dialect["check"], now)
+    _need_right(content, style["check"], now)
     day = shipments[-1].event.event_time[:10]
     return MadeMessage(_id_of(due), _name_of(rule, _id_of(due), day) + ending, media_type, content)
 
@@ -168,7 +168,7 @@ def _id_of(due: Sequence[DueMessage]) -> str:
 def _name_of(rule: OutboundRule, number: str, day: str) -> str:
     short = number.removeprefix(f"{rule.sends}-").removeprefix("urn:uuid:")
     return named_file(
-        rule.dialect["file_name"],
+        rule.style["file_name"],
         what=rule.sends.value,
         number=short[:60],
         day=day,

@@ -93,7 +93,7 @@ def _make_next(
 
 def _together(due: list[DueMessage], rule: OutboundRule) -> list[DueMessage]:
     """What goes as one message: one thing, or all shipments up to the next other thing."""
-    if rule.sends is not OutboundKind.SHIPMENT or rule.dialect["one_shipment"] != NO:
+    if rule.sends is not OutboundKind.SHIPMENT or rule.style["one_shipment"] != NO:
         return due[:1]
     other = next((n for n, one in enumerate(due) if one.sends is not rule.sends), len(due))
     return due[:other]

@@ -12,7 +12,7 @@ from compliance.routes.exchange import channel_or_problem
 from compliance.service.pages import render
 from epcis.exchange.channel import ChannelRefused
 from epcis.exchange.outbound import (
-    DIALECT,
+    STYLE,
     OutboundKind,
     due_messages,
     end_rule,
@@ -47,12 +47,12 @@ def put_rule(
     caller: MayConnect,
     name: str,
     sends: OutboundKind,
-    dialect: Annotated[dict[str, str], Body(max_length=_SETTINGS_MAX)],
+    style: Annotated[dict[str, str], Body(max_length=_SETTINGS_MAX)],
 ) -> dict[str, object]:
     """Send something by itself from now on, written as the body says; {} for the usual way."""
     try:
         with store_of(request).write(now_of(request)) as tx:
-            return set_rule(tx, name, sends, dialect, by=caller.name).as_dict()
+            return set_rule(tx, name, sends, style, by=caller.name).as_dict()
     except ChannelRefused as refused:
         raise Problem(422, "Rule not set", str(refused)) from None
 
@@ -129,7 +129,7 @@ def _page(request: Request, name: str, refused: str = "") -> Response:
         request,
         channel=channel,
         rules=[(kind, found.get(kind)) for kind in OutboundKind],
-        dialect=DIALECT,
+        style=STYLE,
         due=due,
         refused=refused,
     )

@@ -39,6 +39,7 @@ class ChannelKind(StrEnum):
     FOLDER = "folder"
     HTTPS = "https"
     AS2 = "as2"
+    SFTP = "sftp"
 
 
 @dataclass(frozen=True, slots=True)

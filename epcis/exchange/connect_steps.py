@@ -58,7 +58,7 @@ def connect_steps(snapshot: Snapshot, channel: Channel, now: datetime) -> list[C
         steps.append(ConnectStep("From the partner", DONE, f"the newest is {arrived[0].state}"))
     elif not turned_away:
         steps.append(
-            ConnectStep("From the partner", WAITS, "nothing has come yet: ask for a test message")
+            ConnectStep("From the partner", MISSING, "nothing has come yet: ask for a test message")
         )
     return steps
 

@@ -124,7 +124,7 @@ exchange_rule = Table(
     metadata,
     Column("channel", String(60), ForeignKey("exchange_channel.name"), primary_key=True),
     Column("sends", String(20), primary_key=True, comment="shipment or exception"),
-    Column("dialect", Text, nullable=False, comment="how it is written, a JSON object"),
+    Column("style", Text, nullable=False, comment="how it is written, a JSON object"),
     Column("changed", Instant, nullable=False),
     Column("by", String(100), nullable=False),
     Column("ended", Instant),

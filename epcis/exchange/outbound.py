@@ -46,7 +46,7 @@ class OutboundKind(StrEnum):
     EXCEPTION = "exception"
 
 
-DIALECT: Final = (
+STYLE: Final = (
     ChannelSetting(
         "syntax", "how a file is written", EPCIS_1_2, (EPCIS_1_2, EPCIS_2_XML, EPCIS_2_JSON)
     ),
@@ -81,7 +81,7 @@ class OutboundRule:
     partner: str
     """GLN-13."""
     sends: OutboundKind
-    dialect: Mapping[str, str]
+    style: Mapping[str, str]
     changed: datetime
     by: str
 
@@ -91,7 +91,7 @@ class OutboundRule:
             "channel": self.channel,
             "partner": self.partner,
             "sends": self.sends.value,
-            "dialect": dict(self.dialect),
+            "style": dict(self.style),
             "changed": self.changed.isoformat(),
             "by": self.by,
         }
@@ -135,10 +135,10 @@ def set_rule(
         raise ChannelRefused(
             f"channel {channel} has no GLN of a partner, so nobody is known to send to by itself"
         )
-    dialect = checked_settings(DIALECT, given, "a rule")
-    _need_name(dialect["file_name"])
+    style = checked_settings(STYLE, given, "a rule")
+    _need_name(style["file_name"])
     row = {
-        "dialect": orjson.dumps(dialect).decode(),
+        "style": orjson.dumps(style).decode(),
         "changed": tx.now,
         "by": by,
         "ended": None,
@@ -148,7 +148,7 @@ def set_rule(
         row |= {"channel": channel, "sends": sends.value}
         tx.connection.execute(insert(exchange_rule).values(row))
     _hold_no_more(tx, exchange_due.c.channel == channel, exchange_due.c.sends == sends.value)
-    return OutboundRule(channel, found.partner, sends, dialect, tx.now, by)
+    return OutboundRule(channel, found.partner, sends, style, tx.now, by)
 
 
 def named_file(template: str, **values: str) -> str:
@@ -198,7 +198,7 @@ def rules_of(
             row["channel"],
             row["partner"],
             OutboundKind(row["sends"]),
-            orjson.loads(row["dialect"]),
+            orjson.loads(row["style"]),
             row["changed"],
             row["by"],
         )

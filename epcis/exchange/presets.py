@@ -48,16 +48,15 @@ PRESETS: Final[Mapping[str, PartnerPreset]] = {
     "sap-ich": PartnerPreset(
         "SAP Information Collaboration Hub",
         ChannelKind.AS2,
-        "SAP's onboarding sheet names the AS2 names of each tenant, test and production apart: make"
-        " one channel for each. Its receipts come in the answer.",
+        "Tenants for test and production have AS2 names of their own: make one channel for each.",
         _AS2_USUAL,
         _ASKED_OF_AS2,
     ),
     "tracelink": PartnerPreset(
         "TraceLink",
         ChannelKind.AS2,
-        "TraceLink gives one AS2 name for all its members; the business header names the member,"
-        " so set receiver in the rule of this channel to the member's GLN.",
+        "Where one AS2 name stands for many members, the business header names the member: set"
+        " receiver in the rule of this channel to the member's GLN.",
         _AS2_USUAL,
         _ASKED_OF_AS2,
     ),

@@ -90,7 +90,7 @@ class _ChannelOptions:
 @grouped
 def add(
     name: ChannelName,
-    kind: Annotated[str, typer.Argument(help="folder, https or as2.")],
+    kind: Annotated[str, typer.Argument(help="folder, https, as2 or sftp.")],
     partner: Annotated[str, typer.Option(help="GLN of the partner.")] = "",
     setting: _ChannelOptions.Setting = None,
     secret: _ChannelOptions.Secret = None,
