@@ -25,10 +25,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import epcis.tables  # noqa: F401  # so that create_all makes them
+import compliance.service.migrations.tables  # noqa: F401  # so that create_all makes them
 from benchmarks.bare_store import BareStore, plain_events
 from benchmarks.quartet import quartet_rate
 from benchmarks.supply_chain import HEAD, PALLETS_PER_DOCUMENT, TAIL, Chain
+from compliance.recall.recall import RecallWanted, start_recall
+from compliance.recall.record import packs_of
+from compliance.recall.scope import RecallScope
 from epcis.capture import capture
 from epcis.database.columns import unpack_key
 from epcis.ledger.store import Store
@@ -186,6 +189,21 @@ def recall(store: Store, folder: Path) -> None:
     print(f"  holders / plain SQL join            {best['holders'] / best['join']:6.2f} x")
     print(f"  serials, rate / plain fetch of keys {best['keys'] / best['serials']:6.2f} x")
     print(f"  full state of each / fetch of rows  {best['rows'] / best['states']:6.2f} x")
+    _opened(store, lot)
+
+
+def _opened(store: Store, lot: str) -> None:
+    """Open a recall of the lot, as a person waits for it, and stream the list of its packs."""
+    scope = RecallScope.parse(gtin=GTIN, lot=lot)
+    begun = time.perf_counter()
+    with store.write(NOW) as tx:
+        opened = start_recall(tx, RecallWanted(scope=scope, reason="measured"), by="benchmark")
+    took_s = time.perf_counter() - begun
+    begun = time.perf_counter()
+    with store.read() as snapshot:
+        listed = sum(1 for _ in packs_of(snapshot, opened))
+    print(f"  recall of {opened.packs} packs, opened   {took_s:6.2f} s, at most 1 s")
+    print(f"  list of {listed} packs, streamed       {time.perf_counter() - begun:6.2f} s")
 
 
 def _timed(clock: Callable[[], float], work: Callable[[], object]) -> float:

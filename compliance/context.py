@@ -32,6 +32,10 @@ class ComplianceSettings(EpcisSettings, Protocol):
         """File of the operator's own retention policy; None: the one we ship."""
 
     @property
+    def public_address(self) -> str:
+        """Under which others reach this server; empty: not set."""
+
+    @property
     def owner_gln(self) -> str:
         """GLN of this installation's company; empty where it is not set."""
 

@@ -296,6 +296,7 @@ SILENT = {
     r"\w+ /sheets": "takes in what is there; it is judged when it is asked about",
     r"packtrail import": "takes in what is there; it is judged when it is asked about",
     r"\w+ /proof": "that an entry stands in the log",
+    r"\w+ /(recalls|recall|quarantine|answer)": "names packs that are stopped, clears none",
     r"(GET /stock|packtrail stock)": "a view of item state; each act on the goods is judged",
     r"\w+ /(recalls|recall|quarantine)": "names packs that are stopped, clears none",
     r"\w+ /(archive|cases|holds|requests|audits|partners|retention|access|alerts|anomalies)": (

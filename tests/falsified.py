@@ -27,7 +27,15 @@ from sqlalchemy import (
 )
 
 import compliance.service.migrations.tables  # noqa: F401  # every floor's
-from compliance.recall.recall import open_recall
+from compliance.recall.answers import (
+    RecallAnswer,
+    RecallContact,
+    keep_answer,
+    keep_contact,
+    notices_of,
+)
+from compliance.recall.messages import hand_over
+from compliance.recall.recall import approve_recall, open_recall
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint
 from compliance.service.access import Grant, new_key
 from compliance.warehouse.orders import OrderLine, OrderWanted, open_order
@@ -99,7 +107,13 @@ def build(store: Store, keys: Keys) -> None:
     with store.write(NOW + timedelta(minutes=1)) as tx:
         _uploads_and_operations(tx)
     seal_log(store, keys, now=NOW + timedelta(minutes=2))
-    open_recall(store, chain.GTIN, "L1", reason="wrong strength", by="Ada", now=NOW)
+    opened = open_recall(store, chain.GTIN, "L1", reason="wrong strength", by="Ada", now=NOW)
+    with store.write(NOW + timedelta(minutes=3)) as tx:
+        approve_recall(tx, opened.id, by="Ben")
+        keep_contact(tx, RecallContact.parse("0366666000014", "qa@wholesale.example"), by="Ada")
+        for notice in notices_of(tx, opened.id):
+            hand_over(tx, notice.id, by="Ada")
+            keep_answer(tx, notice.id, RecallAnswer(by="Cleo", received=4, found=4))
     _lengthen(store)
     sealed = seal_log(store, keys, now=NOW + timedelta(minutes=3))
     with store.write(NOW + timedelta(minutes=4)) as tx:

@@ -98,3 +98,44 @@ recall_lot = Table(
     info=proof(Register()),
 )
 """Lots that were made from recalled ones, and are recalled with them."""
+
+recall_link = Table(
+    "recall_link",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("notice", String(40), ForeignKey("recall_notice.id"), nullable=False),
+    Column("made_us", BigInteger, nullable=False),
+    info=proof(Register()),
+)
+"""The links by which a notice is answered without an account; each message has one of its own."""
+
+recall_answer = Table(
+    "recall_answer",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("notice", String(40), ForeignKey("recall_notice.id"), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False, comment="the name that was given"),
+    Column("entered_by", String(100), nullable=False, comment="empty: by the link"),
+    Column("received", Integer, nullable=False, comment="packs, as the others"),
+    Column("found", Integer, nullable=False),
+    Column("quarantined", Integer, nullable=False),
+    Column("returned", Integer, nullable=False),
+    Column("destroyed", Integer, nullable=False),
+    Column("note", Text, nullable=False),
+    Index("recall_answer_notice", "notice"),
+    info=proof(Register()),
+)
+"""What holders answered; the newest one of a notice counts, and all of them stay."""
+
+recall_contact = Table(
+    "recall_contact",
+    metadata,
+    Column("gln", String(13), primary_key=True),
+    Column("email", String(254), nullable=False),
+    Column("phone", String(40), nullable=False),
+    Column("changed_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    info=proof(Register()),
+)
+"""Where the notices of a holder go."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
-from compliance.recall.recall_tables import recall_notice
+from compliance.recall.answers import count_answers, notices_of
 from compliance.recall.record import list_recalls, packs_of, reach_now
 from compliance.reports.sheet import Section
 from epcis.trace import gln_of
@@ -40,7 +38,12 @@ PACKS_LISTED_MAX = 100_000
 
 def recall_sections(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tuple[Section, ...]:
     """One recall: what it is, every holder with its packs, and every pack with its place."""
-    return _section(snapshot, [one], now), _holders(snapshot, one), _packs(snapshot, one)
+    return (
+        _section(snapshot, [one], now),
+        _holders(snapshot, one),
+        _answers(snapshot, one),
+        _packs(snapshot, one),
+    )
 
 
 def _holders(snapshot: Snapshot, one: RecallRecord) -> Section:
@@ -62,6 +65,38 @@ def _holders(snapshot: Snapshot, one: RecallRecord) -> Section:
         ),
         rows_total=len(found),
     )
+
+
+def _answers(snapshot: Snapshot, one: RecallRecord) -> Section:
+    found = notices_of(snapshot, one.id)
+    rows = []
+    for notice in found:
+        answer = notice.answer
+        numbers = (
+            (answer.received, answer.found, answer.quarantined, answer.returned, answer.destroyed)
+            if answer
+            else ()
+        )
+        rows.append(
+            (
+                notice.gln or "unknown",
+                notice.sent.isoformat() if notice.sent else "not sent",
+                str(notice.messages),
+                answer.at.isoformat() if answer and answer.at else "no answer",
+                answer.by if answer else "",
+                *(map(str, numbers) if numbers else ("",) * 5),
+                "" if notice.missing is None else str(notice.missing),
+            )
+        )
+    return Section(
+        title="Notices and their answers",
+        columns=(
+            "GLN", "sent", "messages", "answered", "by", "received", "found", "quarantined",
+            "returned", "destroyed", "not found",
+        ),
+        rows=tuple(rows),
+        rows_total=len(found),
+    )  # fmt: skip
 
 
 def _packs(snapshot: Snapshot, one: RecallRecord) -> Section:
@@ -100,11 +135,7 @@ def _section(snapshot: Snapshot, recalls: list[RecallRecord], now: datetime) -> 
 def _row(snapshot: Snapshot, one: RecallRecord, now: datetime) -> tuple[str, ...]:
     packs = (name_of(pack.key) for pack in packs_of(snapshot, one))
     verdicts = Counter(pack.verdict for pack in judge_packs(snapshot, packs, now))
-    notified, answered = snapshot.connection.execute(
-        select(func.count(), func.count(recall_notice.c.acknowledged_us)).where(
-            recall_notice.c.recall == one.id
-        )
-    ).one()
+    notified, answered = count_answers(snapshot, one.id)
     return (
         one.id,
         one.gtin,

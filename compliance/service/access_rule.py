@@ -27,6 +27,7 @@ class Own(StrEnum):
     PARTICIPANT = "what a registered participant may, by its role"
     ALERT = "alerts that concern the caller: its own, of its products, of its market"
     ASKED = "what the caller itself, or its party, asked for"
+    NOTICE = "the one notice that the link was sent with"
     SESSION = "the caller's own session"
 
 

@@ -196,7 +196,7 @@ def story_of(snapshot: Snapshot, asked: AskedThing, party: str | None) -> Identi
         inside_total=len(inside),
         holders=story.holders if is_lot else (),
         lots=_lots(snapshot, gtin) if is_product and gtin and party is None else (),
-        recall=_recall_of(snapshot, gtin, elements["10"]) if is_lot and gtin else None,
+        recall=_recall_of_lot(snapshot, gtin, elements["10"]) if is_lot and gtin else None,
         containers=tuple(_containers(snapshot, story)),
         stops=tuple(
             Stop(stay.name or stay.gln or "not named", f"{stay.since.day} {stay.since:%b %Y}")
@@ -204,10 +204,6 @@ def story_of(snapshot: Snapshot, asked: AskedThing, party: str | None) -> Identi
         ),
         trace=story.as_dict(),
     )
-
-
-def _recall_of(snapshot: Snapshot, gtin: str, lot: str) -> RecallRecord | None:
-    return open_recall_of(snapshot, RecallScope(kind=ScopeKind.LOT, gtin=gtin, lot=lot))
 
 
 def events_of_story(snapshot: Snapshot, shown: IdentifierStory, party: str | None) -> list[Event]:
@@ -271,6 +267,10 @@ def _facts(
             yield from sorted(product_attributes(snapshot, value).items())
         elif name := names_of(snapshot, [key]).get(key):
             yield "Name", name
+
+
+def _recall_of_lot(snapshot: Snapshot, gtin: str, lot: str) -> RecallRecord | None:
+    return open_recall_of(snapshot, RecallScope(kind=ScopeKind.LOT, gtin=gtin, lot=lot))
 
 
 def _lots(snapshot: Snapshot, gtin: str) -> tuple[str, ...]:

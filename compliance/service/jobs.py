@@ -17,6 +17,7 @@ from compliance.dossier.jobs import run_exports
 from compliance.outbound.content import OutboundTerms
 from compliance.outbound.worker import run_outbound
 from compliance.reader.reader import run_reader
+from compliance.recall.messages import MailServer, NoticePost, run_notices
 from compliance.seal.checkpoint import seal_log, stamp_checkpoint, stamp_is_due
 from compliance.service.measured import keep_measured
 from epcis.capture_job import run_jobs
@@ -115,6 +116,7 @@ def _workers(context: ServiceContext) -> list[Worker]:
         ("capture jobs", capture_jobs),
         ("outbox", outbox),
         ("outbound", partial(run_outbound, store, clock, outbound_terms(settings))),
+        ("notices of recalls", partial(run_notices, store, notice_post(settings), clock)),
         ("exchange", partial(run_exchange, context.exchange)),
         ("subscriptions", subscriptions),
         ("sequencer", sequencer),
@@ -125,6 +127,21 @@ def _workers(context: ServiceContext) -> list[Worker]:
 def outbound_terms(settings: Settings) -> OutboundTerms:
     """How messages that rules ask for are written, under these settings."""
     return OutboundTerms(settings.owner_gln, tuple(settings.company_prefixes))
+
+
+def notice_post(settings: Settings) -> NoticePost:
+    """How notices of recalls are sent, under these settings."""
+    mail = None
+    if settings.mail_server:
+        mail = MailServer(
+            host=settings.mail_server,
+            port=settings.mail_port,
+            security=settings.mail_security,
+            sender=settings.mail_sender,
+            user=settings.mail_user,
+            password=settings.mail_password,
+        )
+    return NoticePost(mail, settings.public_address, settings.mail_escalations)
 
 
 async def _sign_checkpoints(context: ServiceContext, stop: asyncio.Event) -> None:

@@ -275,28 +275,17 @@ def _of_the_national_system() -> Iterator[AccessRule]:
 
 
 def _of_recalls() -> Iterator[AccessRule]:
-    yield from rows_of(Own.PRODUCT, "recall", "POST /recalls", is_fresh=True)
     yield from rows_of(Own.PRODUCT, "recall", "POST /recalls/preview")
-    yield from rows_of(
-        Own.PRODUCT,
-        "recall",
-        """
-        POST /recalls/{recall_id}/approve
-        POST /recalls/{recall_id}/close
-        POST /recalls/{recall_id}/withdraw
-        """,
-        is_fresh=True,
-    )
-    yield from rows_of(
-        Own.OPERATOR,
-        "query",
-        """
-        GET /recalls
-        GET /recalls/reach/{gtin}/{lot:path}
-        GET /recalls/{recall_id}
-        GET /recalls/{recall_id}/packs
-        """,
-    )
+    for act in ("", "/{recall_id}/approve", "/{recall_id}/close", "/{recall_id}/withdraw"):
+        yield from rows_of(Own.PRODUCT, "recall", f"POST /recalls{act}", is_fresh=True)
+    found, one = "/reach/{gtin}/{lot:path}", "/{recall_id}"
+    for shown in ("", "/contacts", found, one, f"{one}/packs", f"{one}/notices"):
+        yield from rows_of(Own.OPERATOR, "query", f"GET /recalls{shown}")
+    notice = "POST /recalls/notices/{notice_id}"
+    yield from rows_of(Own.OPERATOR, "recall", f"{notice}/link\n{notice}/answer")
+    yield from rows_of(Own.OPERATOR, "recall", "PUT /recalls/contacts/{gln}")
+    answer = "GET /answer/{token}\nPOST /answer/{token}"
+    yield from rows_of(Own.NOTICE, ANYONE, answer, is_page=True)
 
 
 def _of_duties() -> Iterator[AccessRule]:

@@ -104,6 +104,7 @@ def of_pages() -> Iterator[AccessRule]:
     of_things = "\n".join(f"GET /{key}/{{link:path}}" for key in keys)
     yield from rows_of(Own.EVENTS, "query", of_things, is_page=True)
     yield from rows_of(Own.PRODUCT, "query", "GET /recalls/board", is_page=True)
+    yield from rows_of(Own.OPERATOR, "recall", "POST /recalls/board/link", is_page=True)
     yield from rows_of(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
     setting = "POST /sensors\nPOST /sensors/{gtin}/end"
     yield from rows_of(Own.PRODUCT, "recall", setting, is_page=True)

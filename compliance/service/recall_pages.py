@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from compliance.context import compliance_settings_of
 from compliance.fields import GtinText, LotText
+from compliance.recall.answers import notices_of
+from compliance.recall.messages import hand_over, link_of
 from compliance.recall.recall import (
     REASON_CHARS_MAX,
     RecallWanted,
@@ -73,6 +76,20 @@ def open_recall(
     return RedirectResponse("/recalls/board", status_code=303)
 
 
+@router.post("/recalls/board/link")
+def make_link(
+    request: Request, caller: MayRecall, number: Annotated[str, Form(max_length=40)]
+) -> Response:
+    """Make a link to answer a notice, and show it once."""
+    try:
+        with store_of(request).write(now_of(request)) as tx:
+            token = hand_over(tx, number, by=caller.name)
+    except RecallRefused as refused:
+        return _board(request, str(refused), 409)
+    address = compliance_settings_of(request).public_address or str(request.base_url)
+    return _board(request, link=link_of(address, token))
+
+
 @router.post("/recalls/board/{act}")
 def act_on_recall(
     request: Request,
@@ -107,9 +124,20 @@ def _found(request: Request, number: str) -> RecallRecord:
     return found
 
 
-def _board(request: Request, refused: str = "", status: int = 200) -> Response:
+def _board(request: Request, refused: str = "", status: int = 200, link: str = "") -> Response:
     recalls = recalls_shown(request)
-    page = render("recalls.html", request, recalls=recalls, refused=refused)
+    with store_of(request).read() as snapshot:
+        # Whom a recall reaches is in events that its owner may not see.
+        notices = {one.id: notices_of(snapshot, one.id) for one in recalls if one.holders}
+    page = render(
+        "recalls.html",
+        request,
+        recalls=recalls,
+        notices=notices,
+        refused=refused,
+        link=link,
+        now=now_of(request),
+    )
     page.status_code = status
     return page
 

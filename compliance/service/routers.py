@@ -14,6 +14,7 @@ from compliance.routes import (
     files,
     holds,
     quarantine,
+    recall_notices,
     recalls,
     receiving,
     sheets,
@@ -21,6 +22,7 @@ from compliance.routes import (
 )
 from compliance.service import (
     alert_pages,
+    answer_pages,
     connect_pages,
     dossier_pages,
     exchange_pages,
@@ -84,6 +86,7 @@ def _routers() -> Iterator[APIRouter]:
     yield jump_pages.router
     yield key_pages.router
     yield acts.router
+    yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -99,6 +102,7 @@ def _routers() -> Iterator[APIRouter]:
     yield receiving_pages.router
     yield serials_pages.router
     yield label_pages.router
+    yield recall_notices.router
     yield line_pages.router
     yield order_pages.router
     yield recalls.router
@@ -113,6 +117,10 @@ def _routers() -> Iterator[APIRouter]:
     yield exports.router
     yield cases.router
     yield duties.router
+    yield from _exchange_routers()
+
+
+def _exchange_routers() -> Iterator[APIRouter]:
     yield connect_pages.router
     yield exchange_pages.router
     yield outbound_pages.router

@@ -25,6 +25,7 @@ CaptureWorkers = Annotated[int, msgspec.Meta(gt=0, le=16)]
 BurstRequests = Annotated[int, msgspec.Meta(gt=1)]
 LogLevel = Literal["debug", "info", "warning", "error"]
 CredentialCheck = Literal["off", "warn", "require"]
+MailSecurity = Literal["starttls", "tls", "none"]
 TcpPort = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 
 
@@ -179,6 +180,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most events in one captured document."""
     trusted_proxies: tuple[str, ...] = ()
     """Networks of proxies, as 10.0.0.0/8, whose X-Forwarded-For is believed; a JSON list."""
+    public_address: str = ""
+    """Under which others reach this server, as https://track.example; links in messages need it."""
+    mail_server: str = ""
+    """Host that takes our e-mail (SMTP); empty: nothing is sent, and people hand links over."""
+    mail_port: TcpPort = 587
+    """Its port."""
+    mail_security: MailSecurity = "starttls"
+    """How the connection to it is protected: starttls, tls from the start, or none."""
+    mail_user: str = ""
+    """Name we sign in with there; empty: without."""
+    mail_password: str = ""
+    """Password of that name."""
+    mail_sender: str = ""
+    """E-mail address that our messages come from."""
+    mail_escalations: str = ""
+    """E-mail address of ours that hears of holders who do not answer a recall's notice in time."""
     host_names: tuple[str, ...] = ()
     """Names this server answers to in the header Host, a JSON list; empty: any name."""
     connections_max: PositiveInt = 512

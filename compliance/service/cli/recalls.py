@@ -22,6 +22,7 @@ from compliance.service.cli.options import (
     opened_store,
     print_json,
     read_file,
+    settings_for,
     stop,
 )
 
@@ -227,6 +228,107 @@ def withdraw(
     with acting(database, now) as tx:
         taken_back = withdraw_recall(tx, recall, why=why, by=by)
     _say(taken_back, json=json)
+
+
+@recalls.command()
+def notices(
+    recall: Annotated[str, typer.Argument(help="Recall whose notices are shown.")],
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Show what holders were sent, and what they answered."""
+    from compliance.recall.answers import notices_of
+
+    with opened_store(database) as store, store.read() as snapshot:
+        found = notices_of(snapshot, recall)
+    if json:
+        print_json([one.as_dict(moment(now)) for one in found])
+        return
+    for one in found:
+        state = "overdue" if one.is_overdue(moment(now)) else "no answer"
+        if one.answer:
+            state = f"found {one.answer.found}, by {one.answer.by}"
+        sent = f"{one.messages} messages" if one.sent else one.fault or "not sent"
+        typer.echo(f"{one.id}  {one.name or 'not named'} ({one.gln or 'GLN unknown'})")
+        typer.echo(f"  {one.packs} packs, {sent}, {state}")
+
+
+@recalls.command()
+def link(
+    notice: Annotated[str, typer.Argument(help="Notice; `recall notices` lists them.")],
+    by: By,
+    address: Annotated[str, typer.Option(help="Under which holders reach the server.")] = "",
+    database: Database = "",
+    now: Now = None,
+) -> None:
+    """Make a link by which a holder answers without an account; it is shown once."""
+    from compliance.recall.messages import hand_over, link_of
+
+    with acting(database, now) as tx:
+        token = hand_over(tx, notice, by=by)
+    typer.echo(link_of(address or settings_for(database).public_address, token))
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOptions:
+    """What a holder answers, in packs."""
+
+    received: Annotated[int, typer.Option(min=0, help="Packs it received.")]
+    found: Annotated[int, typer.Option(min=0, help="Packs it found.")]
+    quarantined: Annotated[int, typer.Option(min=0, help="Of those: put apart.")] = 0
+    returned: Annotated[int, typer.Option(min=0, help="Of those: sent back.")] = 0
+    destroyed: Annotated[int, typer.Option(min=0, help="Of those: destroyed.")] = 0
+    note: Annotated[str, typer.Option(help="What else it says.")] = ""
+    person: Annotated[str, typer.Option(help="Who at the holder answers.")] = "not named"
+
+
+@recalls.command()
+@grouped
+def answer(
+    notice: Annotated[str, typer.Argument(help="Notice; `recall notices` lists them.")],
+    what: AnswerOptions,
+    by: By,
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Enter what a holder answers, as by telephone."""
+    from compliance.recall.answers import RecallAnswer, keep_answer
+
+    given = RecallAnswer(
+        by=what.person,
+        received=what.received,
+        found=what.found,
+        quarantined=what.quarantined,
+        returned=what.returned,
+        destroyed=what.destroyed,
+        note=what.note,
+    )
+    with acting(database, now) as tx:
+        kept = keep_answer(tx, notice, given, entered_by=by)
+    if json:
+        print_json(kept.as_dict(moment(now)))
+    else:
+        typer.echo(f"{kept.id}: found {given.found} of {kept.packs} packs")
+
+
+@recalls.command()
+def contact(
+    gln: Annotated[str, typer.Argument(help="GLN of the holder.")],
+    email: Annotated[str, typer.Argument(help="E-mail address that its notices go to.")],
+    by: By,
+    phone: Annotated[str, typer.Option(help="Telephone number.")] = "",
+    database: Database = "",
+    now: Now = None,
+) -> None:
+    """Enter where the notices of a holder go."""
+    from compliance.recall.answers import RecallContact, keep_contact
+
+    with acting(database, now) as tx:
+        kept = RecallContact.parse(gln, email, phone)
+        keep_contact(tx, kept, by=by)
+    typer.echo(f"{kept.gln}: {kept.email}")
 
 
 def _say(recall: RecallRecord, *, json: bool) -> None:

@@ -966,6 +966,15 @@ COMMENT ON COLUMN recall.withdraw_why IS 'why it is taken back, once somebody ha
 -- next
 COMMENT ON COLUMN recall.withdrawn_by IS 'the second person';
 -- next
+CREATE TABLE recall_contact (
+	gln VARCHAR(13) NOT NULL,
+	email VARCHAR(254) NOT NULL,
+	phone VARCHAR(40) NOT NULL,
+	changed_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	PRIMARY KEY (gln)
+);
+-- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
 	name VARCHAR(100) NOT NULL,
@@ -1767,7 +1776,7 @@ COMMENT ON COLUMN exchange_message.receipt IS 'the receipt as it was sent or cam
 CREATE TABLE exchange_rule (
 	channel VARCHAR(60) NOT NULL,
 	sends VARCHAR(20) NOT NULL,
-	dialect TEXT NOT NULL,
+	style TEXT NOT NULL,
 	changed BIGINT NOT NULL,
 	by VARCHAR(100) NOT NULL,
 	ended BIGINT,
@@ -1777,7 +1786,7 @@ CREATE TABLE exchange_rule (
 -- next
 COMMENT ON COLUMN exchange_rule.sends IS 'shipment or exception';
 -- next
-COMMENT ON COLUMN exchange_rule.dialect IS 'how it is written, a JSON object';
+COMMENT ON COLUMN exchange_rule.style IS 'how it is written, a JSON object';
 -- next
 CREATE TABLE exchange_due (
 	id BIGSERIAL NOT NULL,
@@ -1794,6 +1803,38 @@ CREATE TABLE exchange_due (
 COMMENT ON COLUMN exchange_due.subject IS 'id of the event or case';
 -- next
 COMMENT ON COLUMN exchange_due.reason IS 'why it is held back; empty: it is not';
+-- next
+CREATE TABLE recall_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	notice VARCHAR(40) NOT NULL,
+	made_us BIGINT NOT NULL,
+	PRIMARY KEY (token_sha256),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id)
+);
+-- next
+CREATE TABLE recall_answer (
+	id VARCHAR(40) NOT NULL,
+	notice VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	entered_by VARCHAR(100) NOT NULL,
+	received INTEGER NOT NULL,
+	found INTEGER NOT NULL,
+	quarantined INTEGER NOT NULL,
+	returned INTEGER NOT NULL,
+	destroyed INTEGER NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id)
+);
+-- next
+CREATE INDEX recall_answer_notice ON recall_answer (notice);
+-- next
+COMMENT ON COLUMN recall_answer.by IS 'the name that was given';
+-- next
+COMMENT ON COLUMN recall_answer.entered_by IS 'empty: by the link';
+-- next
+COMMENT ON COLUMN recall_answer.received IS 'packs, as the others';
 -- next
 CREATE TABLE exchange_body (
 	message BIGINT NOT NULL,

@@ -735,6 +735,15 @@ CREATE TABLE recall (
 -- next
 CREATE INDEX recall_gtin ON recall (gtin, lot);
 -- next
+CREATE TABLE recall_contact (
+	gln VARCHAR(13) NOT NULL,
+	email VARCHAR(254) NOT NULL,
+	phone VARCHAR(40) NOT NULL,
+	changed_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	PRIMARY KEY (gln)
+);
+-- next
 CREATE TABLE api_key (
 	id VARCHAR(16) NOT NULL,
 	name VARCHAR(100) NOT NULL,
@@ -1350,7 +1359,7 @@ CREATE INDEX exchange_message_due ON exchange_message (channel, id) WHERE state 
 CREATE TABLE exchange_rule (
 	channel VARCHAR(60) NOT NULL,
 	sends VARCHAR(20) NOT NULL,
-	dialect TEXT NOT NULL,
+	style TEXT NOT NULL,
 	changed BIGINT NOT NULL,
 	"by" VARCHAR(100) NOT NULL,
 	ended BIGINT,
@@ -1369,6 +1378,32 @@ CREATE TABLE exchange_due (
 	CONSTRAINT exchange_due_once UNIQUE (channel, sends, subject),
 	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
 );
+-- next
+CREATE TABLE recall_link (
+	token_sha256 VARCHAR(64) NOT NULL,
+	notice VARCHAR(40) NOT NULL,
+	made_us BIGINT NOT NULL,
+	PRIMARY KEY (token_sha256),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id)
+);
+-- next
+CREATE TABLE recall_answer (
+	id VARCHAR(40) NOT NULL,
+	notice VARCHAR(40) NOT NULL,
+	at_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	entered_by VARCHAR(100) NOT NULL,
+	received INTEGER NOT NULL,
+	found INTEGER NOT NULL,
+	quarantined INTEGER NOT NULL,
+	returned INTEGER NOT NULL,
+	destroyed INTEGER NOT NULL,
+	note TEXT NOT NULL,
+	PRIMARY KEY (id),
+	FOREIGN KEY(notice) REFERENCES recall_notice (id)
+);
+-- next
+CREATE INDEX recall_answer_notice ON recall_answer (notice);
 -- next
 CREATE TABLE exchange_body (
 	message INTEGER NOT NULL,
