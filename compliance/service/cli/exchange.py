@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from epcis.exchange.connecting import PartnerCertificate
     from epcis.exchange.exchange import Exchange
     from epcis.exchange.mailbox import ExchangeMessage
     from epcis.exchange.outbound import OutboundKind
@@ -204,35 +206,49 @@ def end_one(
     typer.echo(f"{sha256} is no longer used.")
 
 
+@dataclass(frozen=True)
+class CertificateOptions:
+    """Options that name the file of a partner's certificate."""
+
+    certificate: Annotated[
+        Path | None, typer.Option(help="The partner's certificate: PEM, DER, PKCS#7, PKCS#12.")
+    ] = None
+    password: Annotated[
+        str, typer.Option(metavar="@FILE", help="What opens it, read from a file.")
+    ] = ""
+
+    def given(self) -> PartnerCertificate:
+        """The certificate with what opens it."""
+        from epcis.exchange.connecting import PartnerCertificate
+
+        word = self.password
+        if word.startswith("@"):
+            word = read_file(Path(word[1:])).decode().strip()
+        return PartnerCertificate(read_file(self.certificate) if self.certificate else b"", word)
+
+
 @exchanges.command()
 @grouped
 def connect(
     preset: Annotated[str, typer.Argument(help="What the partner works with: as2, sap-ich …")],
     name: ChannelName,
+    certificate: CertificateOptions,
     partner: Annotated[str, typer.Option(help="GLN of the partner.")] = "",
     setting: _ChannelOptions.Setting = None,
-    certificate: Annotated[
-        Path | None, typer.Option(help="The partner's certificate: PEM, DER, PKCS#7, PKCS#12.")
-    ] = None,
-    password: Annotated[
-        str, typer.Option(metavar="@FILE", help="What opens it, read from a file.")
-    ] = "",
     by: Annotated[str, typer.Option("--by", help="Your name; kept in the record.")] = "operator",
     database: Database = "",
     json: Json = False,
 ) -> None:
     """Connect a partner by a preset, try the connection, and say what is left to do."""
     from epcis.exchange.connect_steps import FAILED, connect_steps
-    from epcis.exchange.connecting import PartnerCertificate, connect_partner
+    from epcis.exchange.connecting import connect_partner
     from epcis.exchange.presets import channel_by_preset
     from epcis.exchange.trial import send_trial
     from epcis.exchange.worker import serve_channel
 
-    word = read_file(Path(password[1:])).decode().strip() if password.startswith("@") else password
-    given = PartnerCertificate(read_file(certificate) if certificate else b"", word)
     with _opened(database, None) as exchange:
         wanted = channel_by_preset(preset, name, partner, _pairs(setting))
-        channel = connect_partner(exchange, wanted, given, by=by)
+        channel = connect_partner(exchange, wanted, certificate.given(), by=by)
         with exchange.store.write(exchange.clock()) as tx:
             send_trial(tx, channel)
         serve_channel(exchange, name)
