@@ -1,12 +1,14 @@
 """What AS2 costs: messages signed and encrypted against openssl's own speed, and from end to end.
 
-    python -m benchmarks.exchange [--messages 100] [--size-kib 256]
+    python -m benchmarks.exchange [--messages 100] [--size-kib 256] [--killed 0]
 
 One message is what a day's shipments of a wholesaler make: signed with SHA-256 and RSA-3072 and
 encrypted with AES-256-CBC for one recipient. openssl's own time for the same bytes is what `openssl
 speed` measures of each step on this machine: an RSA-3072 signature, an RSA-3072 encryption, and the
 bytes through SHA-256 and AES-256-CBC. From end to end is a message from one store into another over
-HTTP, with its signed receipt, one after the other.
+HTTP, with its signed receipt, one after the other. `--killed 1000` has two companies send each
+other a thousand documents while both are killed and started again, and counts what is lost or
+doubled; it takes some minutes.
 
 CPU is process time for the first figure; the latency is wall time.
 """
@@ -96,11 +98,33 @@ def latencies_s(messages: int, folder: Path) -> list[float]:
     return found
 
 
+def killed_s(documents: int, folder: Path) -> tuple[float, list[str]]:
+    """Seconds until all is exchanged through kills, and what is lost or doubled."""
+    sys.path.insert(0, str(TESTS))
+    killed, kills = import_module("as2_killed"), max(documents // 50, 2)
+    begin = time.perf_counter()
+    both = killed.exchange_while_killed(
+        folder, documents=documents, kills=kills, longest_s=documents * 3
+    )
+    seconds = time.perf_counter() - begin
+    wrong = [one for side in both for one in killed.lost_or_doubled(side, documents)]
+    for side in both:
+        side.site.store.close()
+    return seconds, wrong
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100)
     parser.add_argument("--size-kib", type=int, default=256)
+    parser.add_argument("--killed", type=int, default=0, help="documents each way")
     asked = parser.parse_args()
+    if asked.killed:
+        with tempfile.TemporaryDirectory() as name:
+            seconds, wrong = killed_s(asked.killed, Path(name))
+        print(f"{asked.killed} documents each way through kills: {seconds:.0f} s", flush=True)
+        row("lost or doubled", str(len(wrong)), "0", holds=not wrong)
+        return
     body = bytes(range(256)) * 4 * asked.size_kib
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -85,9 +85,9 @@ def main() -> None:  # noqa: C901  # its parts share the imports that only this 
                 content_type=self.headers.get("X-Type", "application/xml"),
             )  # fmt: skip
             content, headers = message.content, dict(message.headers)
-            if self.headers.get("X-Tamper"):
-                at = len(content) // 2
-                content = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+            if old := self.headers.get("X-Tamper", "").encode():
+                assert content.count(old) == 1, "what is altered stands in the signed part"
+                content = content.replace(old, bytes([old[0] ^ 1]) + old[1:])
             request = urllib.request.Request(
                 self.headers["X-To"],
                 data=content,

@@ -111,6 +111,14 @@ class Site:
         with self.store.read() as snapshot:
             return list_messages(snapshot)[::-1]
 
+    def messages_all(self) -> list[ExchangeMessage]:
+        """Every message, however many there are; newest first."""
+        found: list[ExchangeMessage] = []
+        with self.store.read() as snapshot:
+            while some := list_messages(snapshot, before=found[-1].id if found else None):
+                found += some
+        return found
+
     def events(self) -> int:
         from sqlalchemy import func, select
 

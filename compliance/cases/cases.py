@@ -22,6 +22,7 @@ from sqlalchemy import insert, select, update
 from compliance.cases.form_3911_fields import FACTS
 from compliance.duty_tables import case_file, case_step
 from epcis.database.columns import microseconds, moment_of
+from epcis.exchange.outbound import OutboundKind, leave_due
 from epcis.ledger.entry import LeafKind
 from schemas.refusal import Refused
 from verification.decision.words import Doubt
@@ -216,6 +217,8 @@ def open_case(tx: Transaction, wanted: NewCase, *, by: str) -> CaseFile:
     opened = _found(tx, case_id)
     if opened.kind is CaseKind.SUSPECT:
         _doubt(tx, opened, Doubt.SUSPECT)
+    else:
+        leave_due(tx, OutboundKind.EXCEPTION, case_id, [wanted.partner])
     _log(tx, opened, State.OPEN, note=wanted.what, by=by)
     return opened
 

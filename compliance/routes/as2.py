@@ -10,7 +10,9 @@ from fastapi.responses import Response
 
 from compliance.context import exchange_of
 from compliance.routes.exchange import spooled
-from epcis.exchange.as2_inbound import As2Answer, As2Visit
+from epcis.exchange.as2_inbound import NO_ROOM, As2Answer, As2Visit
+from epcis.exchange.door_limit import DoorLimit
+from epcis.http_context import caller_of
 
 router = APIRouter(tags=["exchange"])
 
@@ -27,9 +29,12 @@ async def take(request: Request) -> Response:
     refused = await run_in_threadpool(visit.refused_at_once)
     if refused is not None:
         return _response(refused)
-    body = await spooled(request)
-    with closing(body.file):
-        return _response(await run_in_threadpool(visit.take, body))
+    with DoorLimit.of(exchange.store).place(caller_of(request).client) as has_room:
+        if not has_room:
+            return _response(NO_ROOM)
+        body = await spooled(request)
+        with closing(body.file):
+            return _response(await run_in_threadpool(visit.take, body))
 
 
 def _response(answer: As2Answer) -> Response:

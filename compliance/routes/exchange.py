@@ -38,6 +38,7 @@ from epcis.exchange.mailbox import (
     send,
     send_again,
 )
+from epcis.exchange.presets import channel_by_preset
 from epcis.exchange.spool import Region
 from epcis.exchange.trial import send_trial
 from epcis.http_context import Caller, needs, now_of, store_of
@@ -59,7 +60,8 @@ class ChannelWanted(BaseModel):
     """What connecting a partner needs."""
 
     name: str = Field(max_length=60, description="a-z, 0-9 and -")
-    kind: ChannelKind
+    kind: ChannelKind | None = None
+    preset: str = Field(default="", max_length=40, description="in place of kind, see presets")
     partner: str = Field(default="", pattern=r"^(\d{13})?$", description="GLN-13 of the partner")
     settings: dict[str, str] = Field(default_factory=dict, max_length=40)
     secrets: dict[str, str] = Field(
@@ -70,12 +72,19 @@ class ChannelWanted(BaseModel):
 @router.post("/channels", status_code=201)
 def connect(request: Request, caller: MayConnect, body: ChannelWanted) -> dict[str, object]:
     """Connect a partner by a channel of some kind."""
-    fields = body.model_dump()
     try:
-        made = connect_partner(exchange_of(request), NewChannel(**fields), by=caller.name)
+        made = connect_partner(exchange_of(request), _wanted(body), by=caller.name)
     except ChannelRefused as refused:
         raise Problem(422, "Channel not made", str(refused)) from None
     return made.as_dict()
+
+
+def _wanted(body: ChannelWanted) -> NewChannel:
+    if body.preset:
+        return channel_by_preset(body.preset, body.name, body.partner, body.settings, body.secrets)
+    if body.kind is None:
+        raise ChannelRefused("say which kind of channel it is, or which preset")
+    return NewChannel(body.name, body.kind, body.partner, body.settings, body.secrets)
 
 
 @router.post("/channels/{name}/end", status_code=204, response_class=Response)
@@ -91,7 +100,7 @@ def end(request: Request, _caller: MayConnect, name: str) -> Response:
 
 @router.post("/channels/{name}/certificates", status_code=201)
 async def trust(request: Request, caller: MayConnect, name: str) -> dict[str, object]:
-    """Trust the partner's certificate in the body, PEM or DER; or, empty, make a key of our own."""
+    """Trust the partner's certificate in the body, in any form; empty: make a key of ours."""
     content = await request.body()
     channel = await run_in_threadpool(channel_or_problem, request, name)
     exchange = exchange_of(request)

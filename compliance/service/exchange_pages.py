@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from compliance.context import exchange_of
 from compliance.routes.exchange import channel_or_problem, message_or_problem
 from compliance.service.pages import render
+from epcis.exchange.certificate_file import CERTIFICATE_BYTES_MAX
 from epcis.exchange.certificates import end_certificate, every_certificate
 from epcis.exchange.channel import (
     ChannelKind,
@@ -30,6 +32,7 @@ from epcis.exchange.mailbox import (
     list_refusals,
     send_again,
 )
+from epcis.exchange.outbound import due_messages
 from epcis.exchange.trial import send_trial
 from epcis.http_context import Caller, needs, now_of, store_of
 
@@ -108,12 +111,17 @@ def add_one(
     request: Request,
     caller: MayConnect,
     name: Annotated[str, Form()],
+    file: UploadFile | None = None,
+    *,
     pem: Annotated[str, Form(max_length=100_000)] = "",
+    password: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
-    """Trust a certificate that was pasted; without one, make a further key of our own."""
+    """Trust a certificate that was pasted or dropped; without one, make a further key of ours."""
     channel = channel_or_problem(request, name)
+    dropped = file.file.read(CERTIFICATE_BYTES_MAX + 1) if file is not None else b""
+    content = dropped or pem.strip().encode()
     try:
-        add_certificate(exchange_of(request), channel, pem.strip().encode(), by=caller.name)
+        add_certificate(exchange_of(request), channel, content, by=caller.name, password=password)
     except ChannelRefused as refused:
         return _certificates(request, name, str(refused))
     return RedirectResponse(f"/channels/{name}/certificates", status_code=303)
@@ -191,6 +199,7 @@ def _board(request: Request, refused: str = "", status: int = 200) -> Response:
     with store_of(request).read() as snapshot:
         found, counts = list_channels(snapshot), counts_by_state(snapshot)
         refusals, now = list_refusals(snapshot), now_of(request)
+        held = Counter(one.channel for one in due_messages(snapshot, is_held=True))
         warnings = {
             one.name: [warning for each in every_certificate(snapshot, one.name)
                        if (warning := each.warning(now))]
@@ -209,6 +218,7 @@ def _board(request: Request, refused: str = "", status: int = 200) -> Response:
         kinds=KINDS,
         refusals=refusals,
         warnings=warnings,
+        held=held,
         refused=refused,
     )
     page.status_code = status

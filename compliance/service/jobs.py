@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from compliance.dossier.jobs import run_exports
+from compliance.outbound.content import OutboundTerms
+from compliance.outbound.worker import run_outbound
 from compliance.reader.reader import run_reader
 from compliance.recall.messages import MailServer, NoticePost, run_notices
 from compliance.recall.webhook import NoticeHooks
@@ -114,12 +116,18 @@ def _workers(context: ServiceContext) -> list[Worker]:
         ("exports", exports),
         ("capture jobs", capture_jobs),
         ("outbox", outbox),
+        ("outbound", partial(run_outbound, store, clock, outbound_terms(settings))),
         ("notices of recalls", partial(run_notices, store, notice_post(settings), clock)),
         ("exchange", partial(run_exchange, context.exchange)),
         ("subscriptions", subscriptions),
         ("sequencer", sequencer),
         ("checkpoints", checkpoints),
     ]
+
+
+def outbound_terms(settings: Settings) -> OutboundTerms:
+    """How messages that rules ask for are written, under these settings."""
+    return OutboundTerms(settings.owner_gln, tuple(settings.company_prefixes))
 
 
 def notice_post(settings: Settings) -> NoticePost:

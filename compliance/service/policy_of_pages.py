@@ -61,6 +61,10 @@ def of_exchange() -> Iterator[AccessRule]:
         "admin",
         """
         GET /channels
+        GET /channels/connect
+        POST /channels/connect
+        POST /channels/connect/try
+        GET /channels/{name}/connected
         GET /channels/new/{kind}
         POST /channels/new/{kind}
         POST /channels/board/test
@@ -68,6 +72,9 @@ def of_exchange() -> Iterator[AccessRule]:
         POST /channels/board/certificate
         POST /channels/board/distrust
         GET /channels/{name}/certificates
+        GET /channels/{name}/rules
+        POST /channels/board/rule
+        POST /channels/board/due
         GET /messages
         POST /messages/board/resend
         """,
@@ -82,6 +89,9 @@ def of_exchange() -> Iterator[AccessRule]:
         POST /channels/{name}/test
         POST /channels/{name}/certificates
         DELETE /channels/{name}/certificates/{sha256}
+        PUT /channels/{name}/rules/{sends}
+        DELETE /channels/{name}/rules/{sends}
+        POST /channels/{name}/due/{number}
         GET /messages/{number}
         GET /messages/{number}/body
         GET /messages/{number}/receipt

@@ -26,6 +26,7 @@ from compliance.routes import (
 from compliance.service import (
     alert_pages,
     answer_pages,
+    connect_pages,
     count_pages,
     docs_pages,
     dossier_pages,
@@ -40,6 +41,7 @@ from compliance.service import (
     line_pages,
     oidc_sign_in,
     order_pages,
+    outbound_pages,
     oversight_pages,
     proof_pages,
     quarantine_pages,
@@ -96,6 +98,8 @@ def _routers() -> Iterator[APIRouter]:
     yield jump_pages.router
     yield key_pages.router
     yield first_run_pages.router
+    yield acts.router
+    yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router
@@ -117,7 +121,13 @@ def _routers() -> Iterator[APIRouter]:
     yield exports.router
     yield cases.router
     yield duties.router
+    yield from _exchange_routers()
+
+
+def _exchange_routers() -> Iterator[APIRouter]:
+    yield connect_pages.router
     yield exchange_pages.router
+    yield outbound_pages.router
     yield exchange.router
     yield as2.router
 

@@ -9,6 +9,7 @@ own, since it is another event. Nothing is filled in that no event tells.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -61,10 +62,33 @@ def write_shipment_file(
     shipments = list(shipped_events(snapshot, numbers, SHIPMENTS_MAX))
     if not shipments:
         raise TransactionRefused(f"no shipment is known by '{number}'")
+    write_shipments(snapshot, shipments, out, FileTerms(owner_gln))
+
+
+@dataclass(frozen=True, slots=True)
+class FileTerms:
+    """How a shipment is written, and for whom."""
+
+    owner_gln: str = ""
+    syntax: Syntax = Syntax.XML_1_2
+    has_extensions: bool = True
+    """With the statement and the words of the guideline; else bare EPCIS."""
+    sender: str = ""
+    """Of the business header; empty: the seller."""
+    receiver: str = ""
+    """Of the business header; empty: the buyer."""
+    company_prefixes: tuple[str, ...] = ()
+
+
+def write_shipments(
+    snapshot: Snapshot, shipments: list[ShippedEvent], out: BinaryIO, terms: FileTerms
+) -> None:
+    """Write one file of some shipments to `out`."""
     events = _events(snapshot, shipments)
-    header = _header(snapshot, shipments, events, owner_gln)
-    options = WriteOptions(epc_format=EpcFormat.URN)
-    write_document(header, events, out, Syntax.XML_1_2, options)
+    header = _header(snapshot, shipments, events, terms)
+    epcs = EpcFormat.DIGITAL_LINK if terms.syntax is Syntax.JSON_LD else EpcFormat.URN
+    options = WriteOptions(epc_format=epcs, company_prefixes=terms.company_prefixes)
+    write_document(header, events, out, terms.syntax, options)
 
 
 def _events(snapshot: Snapshot, shipments: list[ShippedEvent]) -> list[Event]:
@@ -175,19 +199,26 @@ def _plain(one: Event, *, is_whole: bool = True, **changed: tuple[str, ...]) -> 
 
 
 def _header(
-    snapshot: Snapshot, shipments: list[ShippedEvent], events: list[Event], owner_gln: str
+    snapshot: Snapshot, shipments: list[ShippedEvent], events: list[Event], terms: FileTerms
 ) -> Header:
     last = shipments[-1]
     seller = owner_among(last.event.sources) or ""
     buyer = owner_among(last.event.destinations) or ""
     created = max(one.event_time for one in events)
     name = "+".join(str(one.event.event_id or one.seq) for one in shipments)
-    return Header(
-        schema_version="1.2",
+    instance = str(uuid5(NAMESPACE_URL, name))
+    header = Header(
+        schema_version="1.2" if terms.syntax is Syntax.XML_1_2 else "2.0",
         creation_date=created,
-        sbdh=_business_header(seller, buyer, str(uuid5(NAMESPACE_URL, name)), created),
+        sbdh=_business_header(terms.sender or seller, terms.receiver or buyer, instance, created),
         master_data=tuple(_master_data(snapshot, events)),
-        header_extensions=tuple(_statements(last, seller, owner_gln)),
+        namespaces=(("sbdh", SBDH),),
+    )
+    if not terms.has_extensions:
+        return header
+    return msgspec.structs.replace(
+        header,
+        header_extensions=tuple(_statements(last, seller, terms.owner_gln)),
         namespaces=(("gs1ushc", GS1US), ("sbdh", SBDH)),
     )
 

@@ -26,6 +26,7 @@ from epcis.exchange.as2_build import MdnWanted, mdn_part
 from epcis.exchange.as2_layers import As2Opener, As2Refused, As2Trust
 from epcis.exchange.as2_settings import NO, find_as2_channel, trust_of
 from epcis.exchange.cms_signature import digest_name
+from epcis.exchange.door_limit import RETRY_AFTER_S, DoorLimit
 from epcis.exchange.mailbox import (
     NO_RECEIPT,
     ArrivedMessage,
@@ -70,6 +71,14 @@ class As2Answer:
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     content: bytes = b""
+
+
+NO_ROOM: Final = As2Answer(
+    503,
+    {"Content-Type": "text/plain; charset=utf-8", "Retry-After": str(RETRY_AFTER_S)},
+    b"too many messages at once; send it again in a moment\n",
+)
+"""The answer where there is no room: the sender tries again by itself."""
 
 
 class As2Visit:
@@ -230,12 +239,15 @@ class As2Visit:
         is_later = bool(self._later_at) and made is not None
         # Nobody proved who asks: a receipt goes to no host but the one entered for the partner.
         is_sent_later = is_later and bool(own_host) and host_of(self._later_at) == own_host
-        with exchange.store.write(exchange.clock()) as tx:
-            note_refusal(tx, noted)
-            if is_sent_later and channel is not None and made is not None:
-                line = self._in_line(channel, made)
-                if message_by_id(tx, channel.name, Direction.OUT, line.message_id) is None:
-                    send(tx, line)
+        if DoorLimit.of(exchange.store).may_note(exchange.clock()):
+            with exchange.store.write(exchange.clock()) as tx:
+                note_refusal(tx, noted)
+                if is_sent_later and channel is not None and made is not None:
+                    line = self._in_line(channel, made)
+                    if message_by_id(tx, channel.name, Direction.OUT, line.message_id) is None:
+                        send(tx, line)
+        elif is_sent_later:
+            return NO_ROOM
         if is_sent_later:
             return As2Answer(200)
         if made is None or is_later:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, select, update
 
+from epcis.exchange.certificate_file import certificate_in
 from epcis.exchange.channel import ChannelRefused
 from epcis.exchange.exchange_tables import exchange_certificate
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from epcis.exchange.secret_box import SecretBox
     from epcis.ledger.store import Transaction
 
-CERTIFICATE_BYTES_MAX: Final = 100_000
 CERTIFICATES_MAX: Final = 20
 """Of one channel, ended ones too."""
 OWN_VALID_FOR: Final = timedelta(days=3 * 365)
@@ -100,10 +100,11 @@ def _place(channel: str, sha256: str) -> str:
 
 
 def trust_certificate(
-    tx: Transaction, channel: str, content: bytes, *, by: str
+    tx: Transaction, channel: str, content: bytes, *, by: str, password: str = ""
 ) -> ChannelCertificate:
-    """Enter a partner's certificate, PEM or DER. Raises `ChannelRefused`."""
-    return _enter(tx, channel, CertificateOwner.PARTNER, _read(content), "", by)
+    """Enter a partner's certificate: PEM, DER, PKCS#7 or PKCS#12. Raises `ChannelRefused`."""
+    found = certificate_of_partner(content, password)
+    return _enter(tx, channel, CertificateOwner.PARTNER, found, "", by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,27 +153,12 @@ def enter_own_certificate(
     return _enter(tx, channel, CertificateOwner.OURS, made.certificate, sealed, by)
 
 
-def _read(content: bytes) -> x509.Certificate:
-    from cryptography import x509
+def certificate_of_partner(content: bytes, password: str = "") -> x509.Certificate:
+    """A partner's certificate from its file, if it is one we can use. Raises `ChannelRefused`."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-    if len(content) > CERTIFICATE_BYTES_MAX:
-        raise ChannelRefused("this is too large for a certificate")
-    if b"PRIVATE KEY" in content:
-        raise ChannelRefused(
-            "this holds a private key, which never leaves its owner: ask the partner for the"
-            " certificate alone, and to replace that key"
-        )
-    try:
-        if b"-----BEGIN CERTIFICATE" in content:
-            found = x509.load_pem_x509_certificate(content)
-        else:
-            found = x509.load_der_x509_certificate(content)
-        key = found.public_key()
-    except Exception:  # noqa: BLE001  # the parser raises errors of many kinds over hostile bytes
-        raise ChannelRefused(
-            "this is no X.509 certificate; ask the partner for a .cer, .crt or .pem file"
-        ) from None
+    found = certificate_in(content, password)
+    key = found.public_key()
     if not isinstance(key, RSAPublicKey):
         raise ChannelRefused("the certificate's key is not RSA, which AS2 and S/MIME need")
     if key.key_size < _RSA_BITS_MIN:

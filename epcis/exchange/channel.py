@@ -14,7 +14,7 @@ from epcis.exchange.exchange_tables import exchange_channel
 from schemas.refusal import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy import RowMapping
@@ -39,6 +39,7 @@ class ChannelKind(StrEnum):
     FOLDER = "folder"
     HTTPS = "https"
     AS2 = "as2"
+    SFTP = "sftp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class ChannelSetting:
     """None: it must be given."""
     choices: tuple[str, ...] = ()
     is_secret: bool = False
+    fault_of: Callable[[str], str] | None = None
+    """Says what is wrong with a value; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +118,27 @@ class NewChannel:
             )
         if self.partner and not re.fullmatch(r"\d{13}", self.partner):
             raise ChannelRefused(f"'{self.partner[:20]}' is no GLN-13")
-        known = {one.name: one for one in asked}
-        for name in (*self.settings, *self.secrets):
-            if name not in known:
-                names = ", ".join(known)
-                raise ChannelRefused(
-                    f"a channel of kind {self.kind} has no '{name[:40]}'; it has {names}"
-                )
+        of_kind = f"a channel of kind {self.kind}"
+        need_known(asked, (*self.settings, *self.secrets), of_kind)
         settings = {one.name: _given(one, self.settings) for one in asked if not one.is_secret}
         secrets = {one.name: _given(one, self.secrets) for one in asked if one.is_secret}
         return NewChannel(self.name, self.kind, self.partner, settings, secrets)
+
+
+def need_known(asked: tuple[ChannelSetting, ...], names: Iterable[str], of: str) -> None:
+    """Raises `ChannelRefused` where `of` has no setting of one of the names."""
+    known = [one.name for one in asked]
+    for name in names:
+        if name not in known:
+            raise ChannelRefused(f"{of} has no '{name[:40]}'; it has {', '.join(known)}")
+
+
+def checked_settings(
+    asked: tuple[ChannelSetting, ...], given: Mapping[str, str], of: str
+) -> dict[str, str]:
+    """Settings with defaults filled in. Raises `ChannelRefused`."""
+    need_known(asked, given, of)
+    return {one.name: _given(one, given) for one in asked}
 
 
 def _given(one: ChannelSetting, values: Mapping[str, str]) -> str:
@@ -135,6 +149,8 @@ def _given(one: ChannelSetting, values: Mapping[str, str]) -> str:
         raise ChannelRefused(f"'{one.name}' is one of {', '.join(one.choices)}")
     if len(value) > (SECRET_CHARACTERS_MAX if one.is_secret else SETTING_CHARACTERS_MAX):
         raise ChannelRefused(f"'{one.name}' is too long")
+    if value and one.fault_of and (fault := one.fault_of(value)):
+        raise ChannelRefused(f"'{one.name}' {fault}")
     if not one.is_secret and not value.isprintable():
         raise ChannelRefused(f"'{one.name}' holds a character that cannot be printed")
     return value

@@ -118,3 +118,30 @@ exchange_refusal = Table(
     info=proof(Outside("messages that nobody proved to be a partner's; the newest only")),
 )
 """What was turned away before it was a message: unknown sender, wrong key, altered bytes."""
+
+exchange_rule = Table(
+    "exchange_rule",
+    metadata,
+    Column("channel", String(60), ForeignKey("exchange_channel.name"), primary_key=True),
+    Column("sends", String(20), primary_key=True, comment="shipment or exception"),
+    Column("style", Text, nullable=False, comment="how it is written, a JSON object"),
+    Column("changed", Instant, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("ended", Instant),
+    info=proof(Register()),
+)
+"""What goes to a partner by itself over a channel, and how it is written for that partner."""
+
+exchange_due = Table(
+    "exchange_due",
+    metadata,
+    Column("id", BigId, primary_key=True, autoincrement=True),
+    Column("channel", String(60), ForeignKey("exchange_channel.name"), nullable=False),
+    Column("sends", String(20), nullable=False),
+    Column("subject", String(100), nullable=False, comment="id of the event or case"),
+    Column("created", Instant, nullable=False),
+    Column("reason", Text, nullable=False, comment="why it is held back; empty: it is not"),
+    UniqueConstraint("channel", "sends", "subject", name="exchange_due_once"),
+    info=proof(Outside("work to be done, which leaves a message and an entry of the log")),
+)
+"""What rules have still to make into messages; a row ends when its message is in line."""

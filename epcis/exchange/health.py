@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from epcis.exchange.certificates import every_certificate
 from epcis.exchange.channel import list_channels
 from epcis.exchange.mailbox import MessageState, counts_by_state
+from epcis.exchange.outbound import held_messages
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,11 +27,13 @@ class ExchangeHealth(NamedTuple):
     """By state."""
     ending: list[ChannelCertificate]
     """Certificates that have ended or end soon, the first to end first."""
+    held: int = 0
+    """Messages of rules that are held back, because a check found errors in them."""
 
     @property
     def stuck(self) -> int:
-        """Messages that wait for a person: given up, or set aside."""
-        return sum(self.messages[state.value] for state in STUCK)
+        """Messages that wait for a person: given up, set aside, or held back."""
+        return sum(self.messages[state.value] for state in STUCK) + self.held
 
 
 def exchange_health(snapshot: Snapshot, now: datetime) -> ExchangeHealth:
@@ -43,4 +46,5 @@ def exchange_health(snapshot: Snapshot, now: datetime) -> ExchangeHealth:
     ending = [
         one for name in names for one in every_certificate(snapshot, name) if one.warning(now)
     ]
-    return ExchangeHealth(messages, sorted(ending, key=lambda one: (one.valid_to, one.sha256)))
+    ending.sort(key=lambda one: (one.valid_to, one.sha256))
+    return ExchangeHealth(messages, ending, held_messages(snapshot))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from epcis.exchange.exchange import Delivery
 from epcis.exchange.mailbox import MessageReceipt, MessageState
 from epcis.exchange.outward import post_to_partner
+from epcis.subscribe.webhook_signature import standard_headers
 
 if TYPE_CHECKING:
     from epcis.exchange.channel import Channel
@@ -26,6 +27,9 @@ def push(exchange: Exchange, channel: Channel, message: ExchangeMessage, body: R
         headers["Content-Disposition"] = f'attachment; filename="{quoted}"'
     if key := channel.secret(exchange.box, "key"):
         headers["Authorization"] = f"Bearer {key}"
+    if signing := channel.secret(exchange.box, "signing_key"):
+        at = exchange.clock()
+        headers |= standard_headers(signing, message.message_id, at, body.chunks())
     answer = post_to_partner(exchange, address, body, headers)
     if answer.is_taken:
         receipt = MessageReceipt(answer.headers.get("content-type", ""), answer.content)

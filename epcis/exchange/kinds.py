@@ -13,6 +13,8 @@ from epcis.exchange.as2_settings import AS2_SETTINGS
 from epcis.exchange.channel import ChannelKind, ChannelSetting
 from epcis.exchange.folder import acknowledge_by_file, collect_files, deliver_file
 from epcis.exchange.https import push
+from epcis.exchange.sftp import SFTP_SETTINGS, collect_by_sftp, deliver_by_sftp
+from epcis.subscribe.webhook_signature import fault_of_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +57,12 @@ KINDS: Final[dict[ChannelKind, KindRow]] = {
         (
             ChannelSetting("address", "https address we push to; empty: we only receive"),
             ChannelSetting("key", "what we show there as a bearer token", is_secret=True),
+            ChannelSetting(
+                "signing_key",
+                "key that signs what we push (Standard Webhooks): whsec_ and base64",
+                is_secret=True,
+                fault_of=fault_of_key,
+            ),
         ),
         push,
     ),
@@ -64,6 +72,12 @@ KINDS: Final[dict[ChannelKind, KindRow]] = {
         deliver_as2,
         has_keys=True,
         identity=("own_name", "partner_name"),
+    ),
+    ChannelKind.SFTP: KindRow(
+        "SFTP: we fetch from the partner's server and leave files there (extra `sftp`).",
+        SFTP_SETTINGS,
+        deliver_by_sftp,
+        collect_by_sftp,
     ),
 }
 """Every kind that can be connected."""

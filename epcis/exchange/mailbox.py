@@ -378,10 +378,24 @@ def _first(snapshot: Snapshot, *conditions: object) -> ExchangeMessage | None:
 
 
 def list_messages(
-    snapshot: Snapshot, *, channel: str = "", state: str = "", before: int | None = None
+    snapshot: Snapshot,
+    *,
+    channel: str = "",
+    state: str = "",
+    before: int | None = None,
+    direction: Direction | None = None,
+    id_begins: str = "",
+    rows_max: int = LISTED_MAX,
 ) -> list[ExchangeMessage]:
-    """Messages, newest first, `LISTED_MAX` at most: of one channel or state, below one number."""
-    wanted = _LOOK.order_by(exchange_message.c.id.desc()).limit(LISTED_MAX)
+    """Messages, newest first, `LISTED_MAX` at most: of one channel or state, below one number.
+
+    Of one direction, or with an id that begins with some text.
+    """
+    wanted = _LOOK.order_by(exchange_message.c.id.desc()).limit(rows_max)
+    if direction is not None:
+        wanted = wanted.where(exchange_message.c.direction == direction.value)
+    if id_begins:
+        wanted = wanted.where(exchange_message.c.message_id.startswith(id_begins, autoescape=True))
     if channel:
         wanted = wanted.where(exchange_message.c.channel == channel)
     if state:

@@ -72,7 +72,28 @@ def post_to_partner(
     except httpx.TimeoutException:
         return ServerAnswer(None, {}, b"", f"{address} did not answer in time")
     except httpx.HTTPError as fault:
-        return ServerAnswer(None, {}, b"", f"{address}: {type(fault).__name__}: {fault}")
+        return ServerAnswer(None, {}, b"", f"{address}: {plain_fault(str(fault))}")
+
+
+_FAULTS: Final[Mapping[str, str]] = {
+    "refused": "nothing listens there: compare address and port; a firewall may keep us out",
+    "certificate_verify_failed": "this machine does not trust its TLS certificate: ask the partner"
+    " for one of a public authority",
+    "wrong_version_number": "it speaks no TLS at this port: compare address and port",
+    "no route": "no way leads there: compare the address, and ask who runs the network here",
+    "disconnected": "its server broke off before it answered: it may go later",
+}
+"""Marks of faults of the network, with what they mean and what to do."""
+
+
+def plain_fault(fault: str) -> str:
+    """A fault of the network in plain words, with what to do.
+
+    >>> plain_fault("[Errno 111] Connection refused")
+    'nothing listens there: compare address and port; a firewall may keep us out'
+    """
+    found = (words for mark, words in _FAULTS.items() if mark in fault.lower())
+    return next(found, fault)
 
 
 def _post(to: Destination, ip: str, body: Region, headers: Mapping[str, str]) -> ServerAnswer:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from epcis.exchange.channel import Channel
     from epcis.ledger.store import Transaction
 
+TRIAL: Final = "trial-"
+"""How the id of a trial message begins."""
 _DOCUMENT: Final = """<?xml version="1.0" encoding="UTF-8"?>
 <epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:1"
  schemaVersion="1.2" creationDate="{at}">
@@ -23,7 +25,7 @@ _DOCUMENT: Final = """<?xml version="1.0" encoding="UTF-8"?>
 def send_trial(tx: Transaction, channel: Channel) -> int:
     """Put a trial message in line; its number."""
     body = _DOCUMENT.format(at=tx.now.strftime("%Y-%m-%dT%H:%M:%SZ")).encode()
-    name = f"trial-{secrets.token_hex(8)}"
+    name = f"{TRIAL}{secrets.token_hex(8)}"
     return send(
         tx,
         MessageToSend(

@@ -25,6 +25,7 @@ from epcis.query.parameters import QueryRefused
 from epcis.subscribe import subscription
 from epcis.subscribe.destination import BadDestination, Destination, resolve
 from epcis.subscribe.news import BATCH_EVENTS, News, latest, newest_arrival, query_of
+from epcis.subscribe.webhook_signature import fault_of_key, standard_headers
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -330,6 +331,9 @@ class Courier:
             headers["Packtrail-Checkpoint"] = self._store.signed
         if one.token:
             headers["GS1-Signature"] = signature(one.token, body, now)
+            if not fault_of_key(one.token):
+                number = f"{one.id}.{one.cursor.txid}.{one.cursor.seq}"
+                headers |= standard_headers(one.token, number, now, [body])
         return await post_checked(
             self._client,
             Destination.parse(one.dest),

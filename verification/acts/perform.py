@@ -9,11 +9,13 @@ from uuid import uuid4
 
 import msgspec
 
+from epcis.exchange.outbound import OutboundKind, leave_due
 from epcis.http_context import need_scope
 from epcis.ledger.entry import LeafKind
 from epcis.problem import Problem
 from epcis.store.effect import party_key
 from epcis.store.item_status import ItemStatus
+from epcis.trace import gln_of
 from verification.acts.event import event_of_act
 from verification.acts.gather import ActFacts
 from verification.acts.judge import ActJudgement, judge, together
@@ -213,6 +215,9 @@ def _record(tx: Transaction, act: ActRequest, judgement: ActJudgement, parts: _E
         was_lost=lost and act.kind is ActKind.COUNT_ADJUST and act.result == "found",
     )
     record(tx, [event])
+    if act.kind is ActKind.SHIP:
+        partners = (gln_of(party_key(party)) for party in (act.to, act.owner) if party)
+        leave_due(tx, OutboundKind.SHIPMENT, event_id, partners)
     return event_id
 
 

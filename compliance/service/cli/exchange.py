@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,14 +29,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from epcis.exchange.connecting import PartnerCertificate
     from epcis.exchange.exchange import Exchange
     from epcis.exchange.mailbox import ExchangeMessage
+    from epcis.exchange.outbound import OutboundKind
 
 exchanges = typer.Typer(no_args_is_help=True, help="Files to and from trading partners.")
 channels = typer.Typer(no_args_is_help=True, help="The ways to partners.")
 exchanges.add_typer(channels, name="channel")
 certificates = typer.Typer(no_args_is_help=True, help="Keys of ours and partners' certificates.")
 exchanges.add_typer(certificates, name="certificate")
+rules = typer.Typer(no_args_is_help=True, help="What goes to partners by itself.")
+exchanges.add_typer(rules, name="rule")
 
 ChannelName = Annotated[str, typer.Argument(help="Name of the channel.")]
 
@@ -86,7 +91,7 @@ class _ChannelOptions:
 @grouped
 def add(
     name: ChannelName,
-    kind: Annotated[str, typer.Argument(help="folder, https or as2.")],
+    kind: Annotated[str, typer.Argument(help="folder, https, as2 or sftp.")],
     partner: Annotated[str, typer.Option(help="GLN of the partner.")] = "",
     setting: _ChannelOptions.Setting = None,
     secret: _ChannelOptions.Secret = None,
@@ -164,7 +169,7 @@ def add_one(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="The partner's certificate, PEM or DER; without it, make a key of ours."
+            help="The partner's certificate, in any form; without it, make a key of ours."
         ),
     ] = None,
     by: Annotated[str, typer.Option("--by", help="Your name; kept in the record.")] = "operator",
@@ -198,6 +203,137 @@ def end_one(
     with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
         end_certificate(tx, name, sha256)
     typer.echo(f"{sha256} is no longer used.")
+
+
+@dataclass(frozen=True)
+class CertificateOptions:
+    """Options that name the file of a partner's certificate."""
+
+    certificate: Annotated[
+        Path | None, typer.Option(help="The partner's certificate: PEM, DER, PKCS#7, PKCS#12.")
+    ] = None
+    password: Annotated[
+        str, typer.Option(metavar="@FILE", help="What opens it, read from a file.")
+    ] = ""
+
+    def given(self) -> PartnerCertificate:
+        """The certificate with what opens it."""
+        from epcis.exchange.connecting import PartnerCertificate
+
+        word = self.password
+        if word.startswith("@"):
+            word = read_file(Path(word[1:])).decode().strip()
+        return PartnerCertificate(read_file(self.certificate) if self.certificate else b"", word)
+
+
+@exchanges.command()
+@grouped
+def connect(
+    preset: Annotated[str, typer.Argument(help="What the partner works with: as2, sap-ich …")],
+    name: ChannelName,
+    certificate: CertificateOptions,
+    partner: Annotated[str, typer.Option(help="GLN of the partner.")] = "",
+    setting: _ChannelOptions.Setting = None,
+    by: Annotated[str, typer.Option("--by", help="Your name; kept in the record.")] = "operator",
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Connect a partner by a preset, try the connection, and say what is left to do."""
+    from epcis.exchange.connect_steps import FAILED, connect_steps
+    from epcis.exchange.connecting import connect_partner
+    from epcis.exchange.presets import channel_by_preset
+    from epcis.exchange.trial import send_trial
+    from epcis.exchange.worker import serve_channel
+
+    with _opened(database, None) as exchange:
+        wanted = channel_by_preset(preset, name, partner, _pairs(setting))
+        channel = connect_partner(exchange, wanted, certificate.given(), by=by)
+        with exchange.store.write(exchange.clock()) as tx:
+            send_trial(tx, channel)
+        serve_channel(exchange, name)
+        with exchange.store.read() as snapshot:
+            steps = connect_steps(snapshot, channel, exchange.clock())
+    lines = [f"{one.title}: {one.state}{': ' if one.what else ''}{one.what}" for one in steps]
+    show([one.as_dict() for one in steps], "\n".join(lines), json=json)
+    if any(one.state == FAILED for one in steps):
+        raise typer.Exit(BAD)
+
+
+class _RuleOptions:
+    """Options that speak of a rule."""
+
+    Sends = Annotated[str, typer.Argument(help="shipment or exception.")]
+    Setting = Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="How it is written; repeatable."),
+    ]
+
+
+@rules.command(name="set")
+@grouped
+def set_one(
+    name: ChannelName,
+    sends: _RuleOptions.Sends,
+    setting: _RuleOptions.Setting = None,
+    by: Annotated[str, typer.Option("--by", help="Your name; kept in the record.")] = "operator",
+    database: Database = "",
+    json: Json = False,
+) -> None:
+    """Send something to a partner by itself, or write it otherwise from now on."""
+    from epcis.exchange.outbound import set_rule
+
+    kind = _outbound_kind(sends)
+    with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
+        made = set_rule(tx, name, kind, _pairs(setting), by=by)
+    text = f"Each {made.sends} to {made.partner} goes over {made.channel} by itself."
+    show(made.as_dict(), text, json=json)
+
+
+@rules.command(name="end")
+def end_rule_(name: ChannelName, sends: _RuleOptions.Sends, database: Database = "") -> None:
+    """Send something by itself no more."""
+    from epcis.exchange.outbound import end_rule
+
+    kind = _outbound_kind(sends)
+    with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
+        end_rule(tx, name, kind)
+    typer.echo(f"{kind} goes over {name} by itself no more.")
+
+
+@rules.command(name="list")
+def list_rules(database: Database = "", json: Json = False) -> None:
+    """Show the rules of all channels, and what is due by them."""
+    from epcis.exchange.outbound import due_messages, rules_of
+
+    with opened_store(database) as store, store.read() as snapshot:
+        found, due = rules_of(snapshot), due_messages(snapshot)
+    lines = [f"{one.channel}  {one.sends}  to {one.partner}" for one in found]
+    for waiting in due:
+        state = f"held back: {waiting.reason}" if waiting.reason else "due"
+        lines.append(f"  {waiting.id}  {waiting.channel}  {waiting.subject}  {state}")
+    found_all = {"rules": [one.as_dict() for one in found], "due": [one.as_dict() for one in due]}
+    show(found_all, "\n".join(lines) or "Nothing goes to partners by itself.", json=json)
+
+
+@rules.command()
+def again(
+    number: Annotated[int, typer.Argument(help="Number of what is held back.")],
+    database: Database = "",
+) -> None:
+    """Make once more what was held back."""
+    from epcis.exchange.outbound import make_again
+
+    with _opened(database, None) as exchange, exchange.store.write(exchange.clock()) as tx:
+        make_again(tx, number)
+    typer.echo("It is made again by the running server.")
+
+
+def _outbound_kind(sends: str) -> OutboundKind:
+    from epcis.exchange.outbound import OutboundKind
+
+    if sends not in set(OutboundKind):
+        stop(CANNOT_TELL, f"'{sends}' is none of {', '.join(OutboundKind)}")
+    return OutboundKind(sends)
 
 
 @exchanges.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import httpx
 import pytest
 from partners import a_shipment
@@ -14,6 +16,13 @@ from compliance.service.cli import command_line
 from compliance.service.context import ServiceContext
 from epcis.capture_job import do_next
 from epcis.codec.document import DocumentLimits
+from epcis.exchange.door_limit import (
+    BODIES_MAX,
+    BODIES_OF_ONE_MAX,
+    NOTES_A_MINUTE_MAX,
+    DoorLimit,
+)
+from epcis.exchange.mailbox import list_refusals
 from epcis.exchange.worker import serve_channel
 
 PARTNER = "0355555000013"
@@ -241,3 +250,37 @@ async def test_a_partner_connected_on_the_page_sends_over_as2_in_chunks(
     assert "unknown-trading-partner" in unknown.text
     board = (await client.get("/channels", headers=html)).text
     assert "compare both names letter by letter" in board
+
+
+KNOWN = {"as2-from": "MAKER", "as2-to": "US", "message-id": "<1@maker>"}
+
+
+@pytest.mark.anyio
+async def test_bodies_for_as2_have_a_few_places_and_each_address_fewer(client, context, operator):
+    await client.post(
+        "/channels",
+        json={"name": "maker", "kind": "as2",
+              "settings": {"own_name": "US", "partner_name": "MAKER"}},
+        headers=operator,
+    )  # fmt: skip
+    limit = DoorLimit.of(context.store)
+    with ExitStack() as held:
+        for _ in range(BODIES_OF_ONE_MAX):
+            assert held.enter_context(limit.place("127.0.0.1"))
+        busy = await client.post("/as2", content=b"x", headers=KNOWN)
+        assert (busy.status_code, busy.headers["retry-after"]) == (503, "5")
+        for number in range(BODIES_MAX - BODIES_OF_ONE_MAX):
+            assert held.enter_context(limit.place(f"192.0.2.{number}"))
+        assert not held.enter_context(limit.place("198.51.100.1"))
+    assert (await client.post("/as2", content=b"x", headers=KNOWN)).status_code == 403
+
+
+@pytest.mark.anyio
+async def test_strangers_at_as2_are_answered_and_only_some_of_them_noted(client, context):
+    for number in range(NOTES_A_MINUTE_MAX + 5):
+        sent = {"as2-from": "NOBODY", "as2-to": "US", "message-id": f"<{number}@x>"}
+        answer = await client.post("/as2", content=b"x", headers=sent)
+        assert answer.status_code == 403, answer.text
+        assert "unknown-trading-partner" in answer.text
+    with context.store.read() as snapshot:
+        assert len(list_refusals(snapshot)) == NOTES_A_MINUTE_MAX

@@ -1205,6 +1205,39 @@ CREATE TABLE service_time (
 	PRIMARY KEY (day, area, limit_ms)
 );
 -- next
+CREATE TABLE exchange_channel (
+	name VARCHAR(60) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	settings TEXT NOT NULL,
+	secrets TEXT NOT NULL,
+	created BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (name)
+);
+-- next
+COMMENT ON COLUMN exchange_channel.partner IS 'GLN-13; empty: nobody in particular';
+-- next
+COMMENT ON COLUMN exchange_channel.secrets IS 'sealed; empty: none';
+-- next
+CREATE TABLE exchange_refusal (
+	id BIGSERIAL NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	at BIGINT NOT NULL,
+	sender VARCHAR(200) NOT NULL,
+	message_id VARCHAR(250) NOT NULL,
+	code VARCHAR(60) NOT NULL,
+	what TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
+-- next
+COMMENT ON COLUMN exchange_refusal.channel IS 'empty where none was named';
+-- next
+COMMENT ON COLUMN exchange_refusal.sender IS 'as the message names it';
+-- next
 CREATE TABLE archive_file (
 	id BIGSERIAL NOT NULL,
 	holds TEXT NOT NULL,
@@ -1677,39 +1710,6 @@ COMMENT ON COLUMN count_result.event IS 'the event that adjusted it, or empty';
 -- next
 COMMENT ON COLUMN count_result.seen_us IS 'when it was last seen, before the count';
 -- next
-CREATE TABLE exchange_channel (
-	name VARCHAR(60) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	partner VARCHAR(13) NOT NULL,
-	settings TEXT NOT NULL,
-	secrets TEXT NOT NULL,
-	created BIGINT NOT NULL,
-	by VARCHAR(100) NOT NULL,
-	ended BIGINT,
-	PRIMARY KEY (name)
-);
--- next
-COMMENT ON COLUMN exchange_channel.partner IS 'GLN-13; empty: nobody in particular';
--- next
-COMMENT ON COLUMN exchange_channel.secrets IS 'sealed; empty: none';
--- next
-CREATE TABLE exchange_refusal (
-	id BIGSERIAL NOT NULL,
-	channel VARCHAR(60) NOT NULL,
-	at BIGINT NOT NULL,
-	sender VARCHAR(200) NOT NULL,
-	message_id VARCHAR(250) NOT NULL,
-	code VARCHAR(60) NOT NULL,
-	what TEXT NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
--- next
-COMMENT ON COLUMN exchange_refusal.channel IS 'empty where none was named';
--- next
-COMMENT ON COLUMN exchange_refusal.sender IS 'as the message names it';
--- next
 CREATE TABLE lease (
 	work TEXT NOT NULL,
 	holder TEXT NOT NULL,
@@ -1910,18 +1910,6 @@ CREATE TABLE quarantine_item (
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item (key);
 -- next
-CREATE TABLE trace_request_item (
-	request VARCHAR(40) NOT NULL,
-	number INTEGER NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	serial VARCHAR(20) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	PRIMARY KEY (request, number),
-	FOREIGN KEY(request) REFERENCES trace_request (id)
-);
--- next
-COMMENT ON COLUMN trace_request_item.serial IS 'empty: the lot';
--- next
 CREATE TABLE exchange_certificate (
 	channel VARCHAR(60) NOT NULL,
 	owner VARCHAR(10) NOT NULL,
@@ -2002,6 +1990,49 @@ COMMENT ON COLUMN exchange_message.mic IS 'digest a signed receipt must repeat';
 COMMENT ON COLUMN exchange_message.receipt_type IS 'Content-Type of the receipt';
 -- next
 COMMENT ON COLUMN exchange_message.receipt IS 'the receipt as it was sent or came';
+-- next
+CREATE TABLE exchange_rule (
+	channel VARCHAR(60) NOT NULL,
+	sends VARCHAR(20) NOT NULL,
+	style TEXT NOT NULL,
+	changed BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (channel, sends),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+COMMENT ON COLUMN exchange_rule.sends IS 'shipment or exception';
+-- next
+COMMENT ON COLUMN exchange_rule.style IS 'how it is written, a JSON object';
+-- next
+CREATE TABLE exchange_due (
+	id BIGSERIAL NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	sends VARCHAR(20) NOT NULL,
+	subject VARCHAR(100) NOT NULL,
+	created BIGINT NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT exchange_due_once UNIQUE (channel, sends, subject),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+COMMENT ON COLUMN exchange_due.subject IS 'id of the event or case';
+-- next
+COMMENT ON COLUMN exchange_due.reason IS 'why it is held back; empty: it is not';
+-- next
+CREATE TABLE trace_request_item (
+	request VARCHAR(40) NOT NULL,
+	number INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	PRIMARY KEY (request, number),
+	FOREIGN KEY(request) REFERENCES trace_request (id)
+);
+-- next
+COMMENT ON COLUMN trace_request_item.serial IS 'empty: the lot';
 -- next
 CREATE TABLE recall_link (
 	token_sha256 VARCHAR(64) NOT NULL,

@@ -958,6 +958,31 @@ CREATE TABLE service_time (
 	PRIMARY KEY (day, area, limit_ms)
 );
 -- next
+CREATE TABLE exchange_channel (
+	name VARCHAR(60) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	partner VARCHAR(13) NOT NULL,
+	settings TEXT NOT NULL,
+	secrets TEXT NOT NULL,
+	created BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (name)
+);
+-- next
+CREATE TABLE exchange_refusal (
+	id INTEGER NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	at BIGINT NOT NULL,
+	sender VARCHAR(200) NOT NULL,
+	message_id VARCHAR(250) NOT NULL,
+	code VARCHAR(60) NOT NULL,
+	what TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
+-- next
 CREATE TABLE archive_file (
 	id INTEGER NOT NULL,
 	holds TEXT NOT NULL,
@@ -1267,31 +1292,6 @@ CREATE TABLE count_result (
 -- next
 CREATE INDEX count_result_key ON count_result ("key");
 -- next
-CREATE TABLE exchange_channel (
-	name VARCHAR(60) NOT NULL,
-	kind VARCHAR(20) NOT NULL,
-	partner VARCHAR(13) NOT NULL,
-	settings TEXT NOT NULL,
-	secrets TEXT NOT NULL,
-	created BIGINT NOT NULL,
-	"by" VARCHAR(100) NOT NULL,
-	ended BIGINT,
-	PRIMARY KEY (name)
-);
--- next
-CREATE TABLE exchange_refusal (
-	id INTEGER NOT NULL,
-	channel VARCHAR(60) NOT NULL,
-	at BIGINT NOT NULL,
-	sender VARCHAR(200) NOT NULL,
-	message_id VARCHAR(250) NOT NULL,
-	code VARCHAR(60) NOT NULL,
-	what TEXT NOT NULL,
-	PRIMARY KEY (id)
-);
--- next
-CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
--- next
 CREATE TABLE lease (
 	work TEXT NOT NULL,
 	holder TEXT NOT NULL,
@@ -1446,16 +1446,6 @@ CREATE TABLE quarantine_item (
 -- next
 CREATE INDEX quarantine_item_key ON quarantine_item ("key");
 -- next
-CREATE TABLE trace_request_item (
-	request VARCHAR(40) NOT NULL,
-	number INTEGER NOT NULL,
-	gtin VARCHAR(14) NOT NULL,
-	serial VARCHAR(20) NOT NULL,
-	lot VARCHAR(20) NOT NULL,
-	PRIMARY KEY (request, number),
-	FOREIGN KEY(request) REFERENCES trace_request (id)
-);
--- next
 CREATE TABLE exchange_certificate (
 	channel VARCHAR(60) NOT NULL,
 	owner VARCHAR(10) NOT NULL,
@@ -1501,6 +1491,39 @@ CREATE TABLE exchange_message (
 );
 -- next
 CREATE INDEX exchange_message_due ON exchange_message (channel, id) WHERE state IN ('received', 'understood', 'waiting', 'delivered');
+-- next
+CREATE TABLE exchange_rule (
+	channel VARCHAR(60) NOT NULL,
+	sends VARCHAR(20) NOT NULL,
+	style TEXT NOT NULL,
+	changed BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	ended BIGINT,
+	PRIMARY KEY (channel, sends),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+CREATE TABLE exchange_due (
+	id INTEGER NOT NULL,
+	channel VARCHAR(60) NOT NULL,
+	sends VARCHAR(20) NOT NULL,
+	subject VARCHAR(100) NOT NULL,
+	created BIGINT NOT NULL,
+	reason TEXT NOT NULL,
+	PRIMARY KEY (id),
+	CONSTRAINT exchange_due_once UNIQUE (channel, sends, subject),
+	FOREIGN KEY(channel) REFERENCES exchange_channel (name)
+);
+-- next
+CREATE TABLE trace_request_item (
+	request VARCHAR(40) NOT NULL,
+	number INTEGER NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	serial VARCHAR(20) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	PRIMARY KEY (request, number),
+	FOREIGN KEY(request) REFERENCES trace_request (id)
+);
 -- next
 CREATE TABLE recall_link (
 	token_sha256 VARCHAR(64) NOT NULL,
