@@ -85,11 +85,17 @@ class Service:
         self.process.stdout.close()
 
     def ask(
-        self, method: str, path: str, body: bytes = b"", timeout_s: float = DEADLINE_S
+        self,
+        method: str,
+        path: str,
+        body: bytes = b"",
+        timeout_s: float = DEADLINE_S,
+        *,
+        key: str = "",
     ) -> tuple[int, dict[str, str], bytes]:
         """One request on a connection of its own: status, headers and body."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
-        headers = {"Authorization": f"Bearer {self.key}"}
+        headers = {"Authorization": f"Bearer {key or self.key}"}
         if body:
             headers["Content-Type"] = "application/json"
         try:
@@ -99,9 +105,9 @@ class Service:
         finally:
             connection.close()
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, *, key: str = "") -> Any:
         """The JSON at an address; fails where it is not 200."""
-        status, _, body = self.ask("GET", path)
+        status, _, body = self.ask("GET", path, key=key)
         assert status == 200, body
         return orjson.loads(body)
 

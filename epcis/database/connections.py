@@ -23,6 +23,7 @@ from epcis.database.bits import BITS_SET, bits_set
 from epcis.database.metadata import metadata
 
 if TYPE_CHECKING:
+    import psycopg
     from sqlalchemy import URL, Connection, Engine
 
 READERS_MAX = 16
@@ -51,21 +52,66 @@ def engine_of(url: str) -> Engine:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         return _sqlite_engine(parsed)
     if backend == "postgresql":
-        return create_engine(
-            parsed.set(drivername="postgresql+psycopg"),
-            pool_size=READERS_MAX,
-            max_overflow=0,
-            pool_timeout=READER_WAIT_S,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            connect_args={"options": f"-c {guards.SETTING}={guards.EVERYBODY}"},
-        )
+        return _postgresql_engine(parsed)
     raise ValueError(f"the store runs on SQLite and PostgreSQL, not on {backend}")
+
+
+POOLER = "pooler"
+"""In the query of an address: `transaction` says that a pooler such as PgBouncer stands before the
+server and gives each transaction any connection. Nothing may be kept on one between two then: no
+prepared statement, and no setting."""
+
+
+def is_pooled(engine: Engine) -> bool:
+    """Whether a pooler gives each transaction any connection."""
+    return POOLER in engine.url.query
+
+
+def _postgresql_engine(parsed: URL) -> Engine:
+    pooler = parsed.query.get(POOLER, "")
+    if pooler not in ("", "transaction"):
+        raise ValueError(
+            f"{POOLER}={pooler} is unknown: write {POOLER}=transaction, or leave it out"
+        )
+    serves_everybody = {"options": f"-c {guards.SETTING}={guards.EVERYBODY}"}
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        pool_size=READERS_MAX,
+        max_overflow=0,
+        pool_timeout=READER_WAIT_S,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"prepare_threshold": None} if pooler else serves_everybody,
+    )
+    if pooler:
+        event.listen(engine, "do_connect", _leave_out_pooler)
+        event.listen(engine, "connect", _refuse_unprepared_pooler)
+    return engine
+
+
+def _leave_out_pooler(
+    _dialect: object, _record: object, _values: object, named: dict[str, object]
+) -> None:
+    """The address keeps the word, for who opens it again; the driver does not know it."""
+    named.pop(POOLER, None)
+
+
+def _refuse_unprepared_pooler(driver: psycopg.Connection, _record: object) -> None:
+    """A pooler whose connections serve nobody would hide every event."""
+    (party,) = driver.execute(f"SELECT current_setting('{guards.SETTING}', true)").fetchone() or (
+        "",
+    )
+    driver.rollback()
+    if party != guards.EVERYBODY:
+        raise ValueError(
+            f"the pooler's connections serve nobody: give the database a connect_query in its"
+            f" configuration, SET {guards.SETTING} = '{guards.EVERYBODY}' (docs/how-to/deploy.md)"
+        )
 
 
 def words_engine(engine: Engine) -> Engine:
     """Connections to the same PostgreSQL on which each statement commits by itself."""
-    return create_engine(
+    words = create_engine(
         engine.url,
         isolation_level="AUTOCOMMIT",
         pool_size=WORD_WRITERS_MAX,
@@ -73,7 +119,11 @@ def words_engine(engine: Engine) -> Engine:
         pool_timeout=READER_WAIT_S,
         pool_pre_ping=True,
         hide_parameters=True,
+        connect_args={"prepare_threshold": None} if is_pooled(engine) else {},
     )
+    if is_pooled(engine):
+        event.listen(words, "do_connect", _leave_out_pooler)
+    return words
 
 
 def _sqlite_engine(address: URL) -> Engine:

@@ -17,7 +17,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from epcis.database import guards
-from epcis.database.connections import WRITER_WAIT_S, analyse_grown, driver_faults, words_engine
+from epcis.database.connections import (
+    WRITER_WAIT_S,
+    analyse_grown,
+    driver_faults,
+    is_pooled,
+    words_engine,
+)
 from epcis.database.metadata import metadata
 
 if TYPE_CHECKING:
@@ -30,6 +36,7 @@ GROUP_ACTS_MAX = 64
 """Acts that may share one flush to disk."""
 
 _PLANNED_SETTINGS = ("plan_cache_mode = force_generic_plan", "enable_seqscan = off", "jit = off")
+"""Of a connection apart from the others; behind a pooler, of each of its transactions."""
 _POSTGRESQL_FULL = ("53100", "53200")
 _POSTGRESQL_ROLLED_BACK = "40"
 
@@ -231,6 +238,8 @@ def _planned_connection(engine: Engine) -> Connection:
     was empty would be read through for each pack, until the server counts it again.
     """
     connection = engine.connect()
+    if is_pooled(engine):
+        return connection
     try:
         for setting in _PLANNED_SETTINGS:
             connection.exec_driver_sql(f"SET {setting}")
@@ -254,6 +263,9 @@ def _transaction(engine: Engine, own: Connection | None) -> Iterator[Connection]
             yield connection
         return
     with own.begin():
+        if is_pooled(engine):
+            for setting in _PLANNED_SETTINGS:
+                own.exec_driver_sql(f"SET LOCAL {setting}")
         yield own
 
 

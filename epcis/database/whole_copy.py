@@ -18,7 +18,7 @@ from sqlalchemy import inspect
 from sqlalchemy.engine import make_url
 
 from epcis.database import guards
-from epcis.database.connections import engine_of
+from epcis.database.connections import POOLER, engine_of
 from epcis.database.raw_driver import RawDriver
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def put_back(url: str, copy: Path) -> None:
 
     Raises CopyRefused where it is not empty or the copy cannot be read, and OSError.
     """
+    _refuse_pooler(make_url(url if "://" in url else f"sqlite:///{url}"))
     if is_occupied(url):
         raise CopyRefused("the database is not empty: a copy goes into an empty one only")
     address = make_url(url if "://" in url else f"sqlite:///{url}")
@@ -109,6 +110,14 @@ def put_back(url: str, copy: Path) -> None:
         f"--dbname={_shown(address)}",
         str(copy),
     )
+
+
+def _refuse_pooler(address: URL) -> None:
+    if POOLER in address.query:
+        raise CopyRefused(
+            "PostgreSQL's own programs copy the database, and they need the server itself: name its"
+            f" own address, without {POOLER}"
+        )
 
 
 def _put_back_file(copy: Path, place: Path) -> None:
@@ -130,6 +139,7 @@ def _shown(address: URL) -> str:
 
 
 def _run(address: URL, program: str, *arguments: str) -> None:
+    _refuse_pooler(address)
     found = shutil.which(program)
     if found is None:
         raise CopyRefused(
