@@ -1,8 +1,9 @@
 """Capture jobs: a small document is stored before the acknowledgement, a larger one behind it.
 
-A job that waits is a row and a file. Both are on the disk before the caller gets an answer, so a
-crash at any point leaves a job that is taken up again; capture stores nothing twice, so taking it
-up again is safe. A small document and its finished job are one act.
+A job that waits is a row and a file; on PostgreSQL, which several servers share, the file is rows
+as well. All are safe before the caller gets an answer, so a crash at any point leaves a job that is
+taken up again, there by any server; capture stores nothing twice, so taking it up again is safe. A
+small document and its finished job are one act.
 Standard: EPCIS 2.0 section 8.1.3.
 """
 
@@ -13,9 +14,10 @@ import os
 import secrets
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -32,10 +34,12 @@ from epcis.database.columns import microseconds
 from epcis.database.raw_driver import RawDriver
 from epcis.database.transactions import StoreAway, StoreFull
 from epcis.store.event_tables import capture_job
+from epcis.store.lease import LEASE_S, end_old_leases
 from epcis.store.payload import unsqueeze
+from epcis.store.shared_file import drop_shared, share_file, shared_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from sqlalchemy import RowMapping
 
@@ -158,12 +162,20 @@ def keep(path: Path) -> None:
 
 def open_job(store: Store, new: NewJob, body: Path, *, now: datetime) -> None:
     """Make the job for a body that is safe on the disk. Raises `TooManyJobs`."""
+    waiting: dict[str, object] = {"running": True, "success": True}
+    waiting["body_bytes"] = body.stat().st_size
     with store.write(now) as tx:
         store.companions.one(_Room).take(tx)
-        waiting = {"running": True, "success": True, "body_path": str(body)}
+        if tx.has_one_writer:
+            waiting["body_path"] = str(body)
+        else:
+            with body.open("rb") as file:
+                share_file(tx, shared_body(new.id), file)
         tx.connection.execute(insert(capture_job).values(new.row(now) | waiting))
         # A crash before the commit leaves a body without a job: the caller got no answer, and
         # `sweep` removes it. After the commit the job is done sooner or later.
+    if not store.has_one_writer:
+        body.unlink()
 
 
 def do_at_once(
@@ -260,19 +272,15 @@ async def run_jobs(
     """
     bounds = limits or DocumentLimits()
     await asyncio.to_thread(sweep, incoming(store, data_dir), store)
+    await asyncio.to_thread(end_old_leases, store)
     sizes_max = [None] if workers == 1 else [SMALL_BYTES_MAX, *[None] * (workers - 1)]
     async with asyncio.TaskGroup() as crew:
         for size_bytes_max in sizes_max:
-            crew.create_task(_work(store, clock, stop, bounds, size_bytes_max))
+            do = partial(do_next, store, clock, bounds, size_bytes_max, data_dir=data_dir)
+            crew.create_task(_work(store, stop, do))
 
 
-async def _work(
-    store: Store,
-    clock: Clock,
-    stop: asyncio.Event,
-    limits: DocumentLimits,
-    size_bytes_max: int | None,
-) -> None:
+async def _work(store: Store, stop: asyncio.Event, do: Callable[[], bool]) -> None:
     """One worker: job after job, and a rest where there is none."""
     bell = asyncio.Event()
     bells = store.companions.one(_Bells)
@@ -283,13 +291,13 @@ async def _work(
                 bell.clear()
                 mark = await changes.mark()
                 try:
-                    if await asyncio.to_thread(do_next, store, clock, limits, size_bytes_max):
+                    if await asyncio.to_thread(do):
                         continue
                 except (StoreFull, StoreAway) as fault:
                     _log.warning("capture job waits", reason=str(fault))
                     await changes.after(mark, bell, stop, at_latest_s=RETRY_PAUSE_S)
                 else:
-                    await changes.after(mark, bell, stop, look_s=LOOK_AGAIN_S)
+                    await changes.after(mark, bell, stop, look_s=LOOK_AGAIN_S, at_latest_s=LEASE_S)
     finally:
         bells.remove(bell)
 
@@ -299,45 +307,72 @@ def do_next(
     clock: Clock,
     limits: DocumentLimits,
     size_bytes_max: int | None = None,
+    *,
+    data_dir: Path | None = None,
 ) -> bool:
     """Do the next waiting job with a body of at most so many bytes; whether there was one.
 
     Raises StoreFull and StoreAway; the job waits on.
     """
-    with claimed(store, clock(), size_bytes_max=size_bytes_max) as row:
-        if row is None:
+    with claimed(store, clock(), size_bytes_max=size_bytes_max) as claim:
+        if claim is None:
             return False
-        outcome = _do(store, row, clock, limits)
-        with store.write(clock()) as tx:
-            _finish(tx, row["id"], outcome, clock())
-            # A crash before this commit does the job again, which changes nothing.
-        Path(row["body_path"]).unlink(missing_ok=True)
+        row = claim.job
+        with _body_here(store, row, data_dir) as body:
+            outcome = _do(store, row, body, JobBounds(clock, limits))
+            with store.write(clock()) as tx:
+                if claim.lease.holds(tx):  # else another server does it again: nothing changes
+                    _finish(tx, claim.id, outcome, clock())
+                # A crash before this commit does the job again, which changes nothing.
     return True
 
 
-def _do(store: Store, row: RowMapping, clock: Clock, limits: DocumentLimits) -> CaptureOutcome:
+@contextmanager
+def _body_here(store: Store, row: RowMapping, data_dir: Path | None) -> Iterator[Path]:
+    """The body of a job as a file of this machine; it goes when the job is done."""
+    if row["body_path"] is not None:
+        yield Path(row["body_path"])
+        Path(row["body_path"]).unlink(missing_ok=True)
+        return
+    body = incoming(store, data_dir) / f"{row['id']}.{secrets.token_hex(4)}.part"
+    try:
+        with body.open("wb") as file:
+            for part in shared_parts(store, shared_body(row["id"])):
+                file.write(part)
+        if not body.stat().st_size:
+            body.unlink()  # which the job reports: there is no such document any more
+        yield body
+    finally:
+        body.unlink(missing_ok=True)
+
+
+def shared_body(job_id: str) -> str:
+    """What the body of a job is called among the files that servers share."""
+    return f"incoming/{job_id}"
+
+
+def _do(store: Store, row: RowMapping, body: Path, bounds: JobBounds) -> CaptureOutcome:
     """Capture the body of a job that waits, and tell what came of it."""
     job = NewJob(
         row["id"], Behaviour(row["behaviour"]), row["media_type"], row["caller"], row["party"]
     )
-    body = Path(row["body_path"])
-    return captured_for(store, job, lambda: body.open("rb"), JobBounds(clock, limits))
+    return captured_for(store, job, lambda: body.open("rb"), bounds)
 
 
 def _finish(tx: Transaction, job_id: str, outcome: CaptureOutcome, now: datetime) -> None:
     done = outcome.columns(now) | {"body_path": None}
     tx.connection.execute(update(capture_job).where(capture_job.c.id == job_id).values(done))
+    if not tx.has_one_writer:
+        drop_shared(tx, shared_body(job_id))
 
 
 def sweep(folder: Path, store: Store) -> None:
     """Remove old bodies without a waiting job: the caller hung up, or a crash came first."""
     with store.read() as snapshot:
-        rows = snapshot.connection.scalars(
-            select(capture_job.c.body_path).where(capture_job.c.running)
-        )
-        waiting = {str(path) for path in rows}
+        rows = snapshot.connection.scalars(select(capture_job.c.id).where(capture_job.c.running))
+        waiting = set(rows)
     for path in folder.iterdir():
         with suppress(FileNotFoundError):
             is_old = time.time() - path.stat().st_mtime > LEFT_OVER_S
-            if is_old and str(path) not in waiting:
+            if is_old and path.name.partition(".")[0] not in waiting:
                 path.unlink()

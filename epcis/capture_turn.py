@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import func, literal_column, select
 
-from epcis.database.many_writers import is_first
 from epcis.store.event_tables import capture_job
+from epcis.store.lease import leased
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, RowMapping, Select
 
     from epcis.ledger.store import Store
+    from epcis.store.lease import Lease
 
 DEPTHS: Final = (8, 1000)
 """How many jobs of each sender a worker looks at: few, and where none of them may be taken, more.
@@ -39,7 +40,7 @@ SENDERS_REMEMBERED_MAX: Final = 10_000
 SMALL_BYTES_MAX: Final = 8 * 1024 * 1024
 """Largest body, as received, that passes by larger ones."""
 GONE_AFTER: Final = timedelta(days=1)
-"""Age at which a job whose body no machine has is reported as lost."""
+"""Age at which a job whose body is not on the disk is reported as lost."""
 
 
 @dataclass(slots=True)
@@ -82,11 +83,25 @@ class _Turns:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that nobody else does meanwhile."""
+
+    job: RowMapping
+    """Its row in `capture_job`."""
+    lease: Lease
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self.job["id"])
+
+
 @contextmanager
 def claimed(
     store: Store, now: datetime, *, size_bytes_max: int | None = None
-) -> Iterator[RowMapping | None]:
-    """The next job whose body is here, held so that no other worker or process takes it too.
+) -> Iterator[ClaimedJob | None]:
+    """The next job, leased so that no other worker or server takes it too.
 
     `size_bytes_max` leaves out larger bodies. None where nothing waits that may be taken.
     """
@@ -96,10 +111,10 @@ def claimed(
             continue
         served = False
         try:
-            with _held(store, job) as is_ours:
-                served = is_ours and _still_waits(store, job)
-                if served:
-                    yield job
+            with leased(store, f"capture {job['id']}") as lease:
+                if lease is not None and _still_waits(store, job):
+                    served = True
+                    yield ClaimedJob(job, lease)
                     return
         finally:
             turns.give_back(job, was_served=served)
@@ -152,23 +167,9 @@ _SENDERS: Final = _senders()
 
 
 def _fits(job: RowMapping, now: datetime, size_bytes_max: int | None) -> bool:
-    try:
-        size_bytes = Path(job["body_path"]).stat().st_size
-    except FileNotFoundError:
-        return bool(
-            now - job["created"] >= GONE_AFTER
-        )  # else it lies on another machine of this service
-    return size_bytes_max is None or size_bytes <= size_bytes_max
-
-
-@contextmanager
-def _held(store: Store, job: RowMapping) -> Iterator[bool]:
-    """Keep other processes off the job for the block; whether none had it."""
-    if store.has_one_writer:
-        yield True
-        return
-    with store.read() as snapshot:
-        yield is_first(snapshot, job["id"])
+    if job["body_path"] is not None and not Path(job["body_path"]).exists():
+        return bool(now - job["created"] >= GONE_AFTER)  # it may come back with its disk
+    return size_bytes_max is None or (job["body_bytes"] or 0) <= size_bytes_max
 
 
 def _still_waits(store: Store, job: RowMapping) -> bool:

@@ -5,9 +5,11 @@ import epcis.exchange.exchange_tables
 import epcis.ledger.ledger_tables
 import epcis.query.query_tables
 import epcis.store.event_tables
+import epcis.store.work_tables
 
 FLOORS = (
     epcis.store.event_tables,
+    epcis.store.work_tables,
     epcis.ledger.ledger_tables,
     epcis.archive.archive_tables,
     epcis.query.query_tables,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from chain import commission, pack
@@ -38,6 +39,11 @@ def region(content: bytes) -> Region:
     return Region.whole(io.BytesIO(content))
 
 
+def seed_of(folder: Path) -> bytes:
+    """What the key file of a site holds; each site's differs."""
+    return sha256(bytes(folder)).digest()
+
+
 class Site:
     """One company; nothing happens beside the test."""
 
@@ -46,7 +52,7 @@ class Site:
         self.exchange = Exchange(
             store=store,
             clock=lambda: self.now,
-            box=SecretBox.open(folder / "keys"),
+            box=SecretBox.of(seed_of(folder)),
             folder=folder / "exchange",
             data_dir=folder,
             private_allowed=True,

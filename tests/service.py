@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import orjson
-from hands import hand
+from hands import Ran, hand
 
 from epcis.codec.document import write_event_json
 
@@ -24,7 +24,14 @@ DEADLINE_S = 60.0
 class Service:
     """`packtrail serve` over one database, with an API key; each start has a port of its own."""
 
-    def __init__(self, folder: Path, database: str, **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: str,
+        *,
+        scopes: str = "capture,query,verify,admin",
+        **settings: object,
+    ) -> None:
         self.data = folder / "data"
         self._log = folder / "service.log"
         self.environment = {
@@ -34,11 +41,17 @@ class Service:
             "PYTHONUNBUFFERED": "1",
             **{f"PACKTRAIL_{name.upper()}": str(value) for name, value in settings.items()},
         }
-        made = hand(self.environment)(
-            *("access", "new-key", "line", "--scopes", "capture,query,verify,admin", "--json")
-        )
+        made = self.run("access", "new-key", "line", "--scopes", scopes, "--json")
         self.key = made.json["key"]
         self.port = 0
+
+    def run(self, *words: str) -> Ran:
+        """A command on the machine of this service."""
+        return hand(self.environment)(*words)
+
+    def root_pem(self) -> bytes:
+        """Its root certificate."""
+        return self.run("keys", "root").out.encode()
 
     def __enter__(self) -> Self:
         self.start()

@@ -1,6 +1,7 @@
 """Dossiers requested over HTTP: made one after the other, in the order of the requests.
 
-Each request is a row; a job that was interrupted, even by a crash, continues where it stopped.
+Each request is a row; a job that was interrupted, even by a crash, continues where it stopped. Of
+several servers on one database one makes it, under a lease, and all of them hand it out.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from compliance.dossier.kinds import selection_from
 from compliance.dossier.redaction import find_profile
 from compliance.dossier.refusal import ExportRefused
 from epcis.database.changes import Changes
+from epcis.store.lease import LEASE_S, leased
+from epcis.store.shared_file import drop_shared, share_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from epcis.clock import Clock
     from epcis.database.transactions import Snapshot
     from epcis.ledger.store import Store, Transaction
+    from epcis.store.lease import Lease
 
 WAITING_MAX = 100
 """Dossiers that may wait; further ones are refused."""
@@ -123,12 +127,24 @@ def list_jobs(snapshot: Snapshot) -> list[ExportJob]:
 def forget(tx: Transaction, job_id: str, folder: Path) -> None:
     """Remove a job and its file."""
     tx.connection.execute(delete(export_job).where(export_job.c.id == job_id))
+    drop_finished(tx, job_id, folder)
+
+
+def drop_finished(tx: Transaction, job_id: str, folder: Path) -> None:
+    """Remove the dossier of a job, wherever it is kept."""
     file_of(folder, job_id).unlink(missing_ok=True)
+    if not tx.has_one_writer:
+        drop_shared(tx, shared_dossier(job_id))
 
 
 def file_of(folder: Path, job_id: str) -> Path:
-    """Path of the finished dossier of a job."""
+    """Path of the dossier of a job: while it is made, and with one writer when it is finished."""
     return folder / f"{job_id}.asice"
+
+
+def shared_dossier(job_id: str) -> str:
+    """What a finished dossier is called among the files that servers on one database share."""
+    return f"exports/{job_id}"
 
 
 async def run_exports(
@@ -146,7 +162,7 @@ async def run_exports(
         while not stop.is_set():
             mark = await changes.mark()
             if not await asyncio.to_thread(make):
-                await changes.after(mark, stop, look_s=LOOK_EVERY_S)
+                await changes.after(mark, stop, look_s=LOOK_EVERY_S, at_latest_s=LEASE_S)
 
 
 def make_next(
@@ -160,51 +176,73 @@ def make_next(
 ) -> bool:
     """Make the dossier that waits longest; returns whether there was one.
 
-    A job that is still `running` was interrupted and comes first.
+    A job that is still `running` and that no server has was interrupted, and comes first.
     """
+    is_open = export_job.c.state.in_(("waiting", "running"))
     with store.read() as snapshot:
-        row = (
-            snapshot.connection.execute(
-                select(export_job)
-                .where(export_job.c.state.in_(("waiting", "running")))
-                .order_by(export_job.c.state, export_job.c.asked, export_job.c.id)
-                .limit(1)
+        waiting = snapshot.connection.scalars(
+            select(export_job.c.id)
+            .where(is_open)
+            .order_by(export_job.c.state, export_job.c.asked, export_job.c.id)
+        ).all()
+    for job_id in waiting:
+        with leased(store, f"export {job_id}") as lease:
+            if lease is None:
+                continue
+            with store.read() as snapshot:
+                job = find_job(snapshot, job_id)
+            if job is None or job.state not in ("waiting", "running"):
+                continue
+            workshop = _Workshop(store, keys, folder, clock, profiles)
+            return workshop.make(job, lease, stop)
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Workshop:
+    """Where dossiers are made, and with what."""
+
+    store: Store
+    keys: Keys
+    folder: Path
+    clock: Clock
+    profiles: Path | None
+
+    def make(self, job: ExportJob, lease: Lease, stop: asyncio.Event | None) -> bool:
+        """Make one; whether it is finished."""
+        _note(self.store, job.id, self.clock, state="running")
+        path = file_of(self.folder, job.id)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            made = export(
+                self.store,
+                selection_from(job.selection),
+                path,
+                self.keys,
+                now=job.asked,
+                by=job.by,
+                recipient=Recipient(find_profile(job.redaction, self.profiles), job.party),
+                progress=_progress(self.store, job.id, self.clock, stop),
             )
-            .mappings()
-            .first()
-        )
-    if row is None:
-        return False
-    job = _of_row(row)
-    _note(store, job.id, clock, state="running")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        made = export(
-            store,
-            selection_from(job.selection),
-            file_of(folder, job.id),
-            keys,
-            now=job.asked,
-            by=job.by,
-            recipient=Recipient(find_profile(job.redaction, profiles), job.party),
-            progress=_progress(store, job.id, clock, stop),
-        )
-    except _Stopped:
-        return False
-    except (ExportRefused, OSError) as fault:
-        _log.warning("a dossier was not made", job=job.id, why=str(fault))
-        _note(store, job.id, clock, state="refused", error=str(fault), finished=clock())
+        except _Stopped:
+            return False
+        except (ExportRefused, OSError) as fault:
+            _log.warning("a dossier was not made", job=job.id, why=str(fault))
+            fields = {"state": "refused", "error": str(fault), "finished": self.clock()}
+            _note(self.store, job.id, self.clock, **fields)
+            return True
+        with self.store.write(self.clock()) as tx:
+            if not lease.holds(tx):
+                return True  # this server was too slow: another one makes it
+            if not tx.has_one_writer:
+                with path.open("rb") as file:
+                    share_file(tx, shared_dossier(job.id), file)
+            done = made.events + made.records
+            fields = {"state": "ready", "done": done, "sha256": made.sha256, "finished": tx.now}
+            _set(tx, job.id, fields)
+        if not self.store.has_one_writer:
+            path.unlink()
         return True
-    _note(
-        store,
-        job.id,
-        clock,
-        state="ready",
-        done=made.events + made.records,
-        sha256=made.sha256,
-        finished=clock(),
-    )
-    return True
 
 
 class _Stopped(BaseException):
@@ -230,7 +268,11 @@ def _progress(
 
 def _note(store: Store, job_id: str, clock: Clock, **values: object) -> None:
     with store.write(clock()) as tx:
-        tx.connection.execute(update(export_job).where(export_job.c.id == job_id).values(**values))
+        _set(tx, job_id, values)
+
+
+def _set(tx: Transaction, job_id: str, values: Mapping[str, object]) -> None:
+    tx.connection.execute(update(export_job).where(export_job.c.id == job_id).values(**values))
 
 
 def _job(snapshot: Snapshot, job_id: str) -> ExportJob:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from compliance.dossier.dossier_tables import export_job
-from compliance.dossier.jobs import file_of
+from compliance.dossier.jobs import drop_finished
 from compliance.retention.ended import erase_rows, tally
 from compliance.retention.held import Held
 from compliance.retention.hold import lock_holds
@@ -240,8 +240,9 @@ class Duty:
     def _take_dossiers(self, table: Table, rows: Sequence[RowMapping]) -> None:
         """Delete the files of dossiers whose orders were erased."""
         if table is export_job:
-            for row in rows:
-                file_of(self.exports, row["id"]).unlink(missing_ok=True)
+            with self.store.write(self.now) as tx:
+                for row in rows:
+                    drop_finished(tx, row["id"], self.exports)
 
 
 def latest_expiry(driver: RawDriver, seqs: Sequence[int]) -> str:

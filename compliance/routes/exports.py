@@ -7,17 +7,26 @@ from typing import Annotated, Literal
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import AfterValidator, BaseModel, Field
 
 from compliance.context import compliance_settings_of
 from compliance.dossier.export import OPERATOR, Recipient
-from compliance.dossier.jobs import ExportJob, ask, file_of, find_job, forget, list_jobs
+from compliance.dossier.jobs import (
+    ExportJob,
+    ask,
+    file_of,
+    find_job,
+    forget,
+    list_jobs,
+    shared_dossier,
+)
 from compliance.dossier.kinds import KINDS, DossierSelection, selection_from
 from compliance.dossier.redaction import RedactionProfile, find_profile, profiles_in
 from compliance.dossier.refusal import ExportRefused
 from epcis.http_context import Caller, needs, now_of, store_of
 from epcis.problem import Problem
+from epcis.store.shared_file import shared_parts, shared_size_bytes
 from schemas.gs1.keys import Gtin
 
 _log = structlog.get_logger(__name__)
@@ -35,6 +44,7 @@ def _known_kind(name: str) -> str:
 
 PARTNERS = "partner"
 """The redaction profile of every request by a partner."""
+DOSSIER_TYPE = "application/vnd.etsi.asic-e+zip"
 
 
 class DossierWanted(BaseModel):
@@ -111,15 +121,23 @@ def status(request: Request, caller: MayExport, job_id: str) -> dict[str, object
 
 
 @router.get("/{job_id}/file")
-def fetch(request: Request, caller: MayExport, job_id: str) -> FileResponse:
+def fetch(request: Request, caller: MayExport, job_id: str) -> Response:
     """The dossier itself, once it is ready."""
     job = _job(request, caller, job_id)
-    path = file_of(folder_of(request), job.id)
-    if job.state != "ready" or not path.is_file():
+    path, store, shared = file_of(folder_of(request), job.id), store_of(request), None
+    if job.state == "ready":
+        if path.is_file():
+            return FileResponse(path, media_type=DOSSIER_TYPE, filename=path.name)
+        with store.read() as snapshot:
+            shared = shared_size_bytes(snapshot, shared_dossier(job.id))
+    if shared is None:
         raise Problem(409, "Not ready", f"the dossier is {job.state}: {job.error or 'wait for it'}")
-    return FileResponse(
-        path, media_type="application/vnd.etsi.asic-e+zip", filename=f"{job.id}.asice"
-    )
+    headers = {
+        "Content-Length": str(shared),
+        "Content-Disposition": f'attachment; filename="{path.name}"',
+    }
+    parts = shared_parts(store, shared_dossier(job.id))
+    return StreamingResponse(parts, headers=headers, media_type=DOSSIER_TYPE)
 
 
 @router.delete("/{job_id}", status_code=204)

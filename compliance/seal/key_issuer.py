@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,41 +9,26 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from compliance.seal.issuing import Purpose, Revocation, issue, issue_crl, issue_root, new_key
-from compliance.seal.key_folder import KeyFolder
+from compliance.seal.key_folder import KeyFiles
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
-    from compliance.seal.key_folder import KeyRegister
+    from compliance.seal.key_folder import KeyPlace, KeyRegister
 
 
-def make_keys(folder: KeyFolder, passphrase: str | None, organisation: str, now: datetime) -> None:
-    """Make all keys beside the folder and move them in at once.
-
-    A crash before the move leaves only an unused folder; two first uses at the same time make
-    two sets, of which one is moved in and the other deleted.
-    """
-    path = folder.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    made.mkdir(mode=0o700)
-    try:
-        _fill(KeyFolder(made, passphrase), organisation, now)
-        made.replace(path)
-    except OSError:
-        if not folder.is_made:
-            raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+def make_keys(place: KeyPlace, passphrase: str | None, organisation: str, now: datetime) -> None:
+    """Make all keys in a place that has none, whole or not at all."""
+    place.make(lambda made: _fill(KeyFiles(made, passphrase), organisation, now))
 
 
-def _fill(folder: KeyFolder, organisation: str, now: datetime) -> None:
+def _fill(files: KeyFiles, organisation: str, now: datetime) -> None:
     root_key = new_key()
-    folder.write_private("root", root_key)
-    folder.write_certificate("root", issue_root(root_key, organisation, now))
-    folder.write_private("log", Ed25519PrivateKey.generate())
-    issuer = KeyIssuer(folder, now)
+    files.write_private("root", root_key)
+    files.write_certificate("root", issue_root(root_key, organisation, now))
+    files.write_private("log", Ed25519PrivateKey.generate())
+    issuer = KeyIssuer(files, now)
     issuer.key("seal-1", Purpose.SEAL)
     issuer.key("time-1", Purpose.TIME)
     register: KeyRegister = {
@@ -55,29 +38,29 @@ def _fill(folder: KeyFolder, organisation: str, now: datetime) -> None:
         "revoked": [],
     }
     issuer.revocations(register)
-    folder.write_register(register)
+    files.write_register(register)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyIssuer:
-    """Signs certificates and the revocation list with the root key of a folder, at one time."""
+    """Signs certificates and the revocation list with the root key of one place, at one time."""
 
-    folder: KeyFolder
+    files: KeyFiles
     now: datetime
 
     def certificate(
         self, purpose: Purpose, public_key: EllipticCurvePublicKey, title: str
     ) -> x509.Certificate:
         """A certificate under the root for a key, which may be held elsewhere."""
-        root, root_key = self.folder.certificate("root"), self.folder.root_key()
+        root, root_key = self.files.certificate("root"), self.files.root_key()
         return issue(purpose, public_key, title, root=root, root_key=root_key, now=self.now)
 
     def key(self, name: str, purpose: Purpose) -> x509.Certificate:
-        """Make a key with its certificate in the folder."""
+        """Make a key with its certificate."""
         key = new_key()
         certificate = self.certificate(purpose, key.public_key(), f"Packtrail {name}")
-        self.folder.write_private(name, key)
-        self.folder.write_certificate(name, certificate)
+        self.files.write_private(name, key)
+        self.files.write_certificate(name, certificate)
         return certificate
 
     def revocations(self, register: KeyRegister) -> None:
@@ -86,8 +69,6 @@ class KeyIssuer:
             Revocation(int(one["serial"]), datetime.fromisoformat(one["since"]), one["reason"])
             for one in register["revoked"]
         ]
-        root, root_key = self.folder.certificate("root"), self.folder.root_key()
+        root, root_key = self.files.certificate("root"), self.files.root_key()
         number = register["crl_number"]
-        self.folder.write_crl(
-            issue_crl(revoked, number, root=root, root_key=root_key, now=self.now)
-        )
+        self.files.write_crl(issue_crl(revoked, number, root=root, root_key=root_key, now=self.now))

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from compliance.seal.issuing import Purpose
-from compliance.seal.key_folder import KeyFolder
+from compliance.seal.key_folder import KeyFiles, KeysInFolder, held_file, write_key_file
 from compliance.seal.key_issuer import KeyIssuer, make_keys
 from compliance.seal.signer import Authority, DigestSigner, SealRefused
 from epcis.http_context import utc_now
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from pyhanko.sign.timestamps import TimeStamper
 
+    from compliance.seal.key_folder import KeyPlace, RevokedEntry
     from epcis.clock import Clock
 
 ORGANISATION = "Packtrail"
@@ -35,7 +36,8 @@ class Keys:
 
     def __init__(
         self,
-        files: KeyFolder,
+        files: KeyFiles,
+        folder: Path,
         *,
         clock: Clock,
         authority: Authority | None = None,
@@ -43,6 +45,8 @@ class Keys:
     ) -> None:
         self.clock = clock
         self.authority = authority
+        self.folder = folder
+        """Where this machine keeps what it signed last, and the keys unless they are shared."""
         self._files = files
         self._elsewhere = seal
 
@@ -56,28 +60,30 @@ class Keys:
         organisation: str = ORGANISATION,
         authority: Authority | None = None,
         seal: DigestSigner | None = None,
+        shared: KeyPlace | None = None,
     ) -> Keys:
         """The keys in a folder, made at first use; only their owner may read the files.
 
-        `authority` stamps time instead of our own key; `seal` signs instead of the key in the
-        folder, from a token or a service. Raises SealRefused for a wrong passphrase or a folder
-        that cannot be read.
+        `shared` is another place, where several servers have the same keys; `folder` then keeps
+        only the newest checkpoint that this server signed. `authority` stamps time instead of our
+        own key; `seal` signs instead of the key in the folder, from a token or a service. Raises
+        SealRefused for a wrong passphrase or a folder that cannot be read.
         """
-        files = KeyFolder(Path(folder), passphrase)
+        place = shared or KeysInFolder(Path(folder))
+        files = KeyFiles(place, passphrase)
         try:
             if not files.is_made:
-                make_keys(files, passphrase, organisation, clock())
+                make_keys(place, passphrase, organisation, clock())
             files.root_key()
         except OSError as fault:
             raise SealRefused(
-                f"the keys folder {files.path} cannot be used: {fault.strerror}"
+                f"the keys folder {place.where} cannot be used: {fault.strerror}"
             ) from fault
-        return cls(files, clock=clock, authority=authority, seal=seal)
+        return cls(files, Path(folder), clock=clock, authority=authority, seal=seal)
 
-    @property
-    def folder(self) -> Path:
-        """Where the keys are kept (`compliance.seal.key_folder` says in which files)."""
-        return self._files.path
+    def secret(self, name: str, content: bytes) -> bytes:
+        """A secret of the installation beside its keys: `content` where there is none yet."""
+        return self._files.place.once(name, content)
 
     @property
     def root(self) -> x509.Certificate:
@@ -117,8 +123,9 @@ class Keys:
         return OwnTimeStamper(self._files.signer("time-1"), self.root, self.clock)
 
     def hold(self, origin: str, checkpoint: bytes) -> None:
-        """Keep the newest checkpoint of a log beside the keys that signed it."""
-        self._files.hold(origin, checkpoint)
+        """Keep the newest checkpoint of a log outside of its database."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_key_file(held_file(self.folder, origin), checkpoint)
 
     @property
     def log(self) -> Ed25519PrivateKey:
@@ -137,17 +144,18 @@ class Keys:
 
     def rotate(self) -> x509.Certificate:
         """Make a new sealing key; signatures by older ones stay valid."""
-        register = self._files.register
-        name = f"seal-{int(register['seal'].partition('-')[2]) + 1}"
-        certificate = self._issuer().key(name, Purpose.SEAL)
-        register["issued"].append(name)
-        register["seal"] = name
-        self._files.write_register(register)
+        with self._files.changing() as files:
+            register = files.register
+            name = f"seal-{int(register['seal'].partition('-')[2]) + 1}"
+            certificate = KeyIssuer(files, self.clock()).key(name, Purpose.SEAL)
+            register["issued"].append(name)
+            register["seal"] = name
+            files.write_register(register)
         return certificate
 
     def certify(self, public_key: EllipticCurvePublicKey, title: str) -> x509.Certificate:
         """A sealing certificate for a key held elsewhere, on a token or in a service."""
-        return self._issuer().certificate(Purpose.SEAL, public_key, title)
+        return KeyIssuer(self._files, self.clock()).certificate(Purpose.SEAL, public_key, title)
 
     def revoke(self, certificate: x509.Certificate, reason: str = "key_compromise") -> None:
         """Put a certificate on the revocation list; its key signs nothing here any more.
@@ -158,20 +166,18 @@ class Keys:
         if reason not in x509.ReasonFlags.__members__:
             known = ", ".join(x509.ReasonFlags.__members__)
             raise SealRefused(f"'{reason}' is no reason to revoke; there are {known}")
-        register = self._files.register
-        register["crl_number"] += 1
-        register["revoked"].append(
-            {
-                "serial": str(certificate.serial_number),
-                "since": self.clock().isoformat(),
-                "reason": reason,
-            }
-        )
-        self._issuer().revocations(register)
-        self._files.write_register(register)
-
-    def _issuer(self) -> KeyIssuer:
-        return KeyIssuer(self._files, self.clock())
+        now = self.clock()
+        entry: RevokedEntry = {
+            "serial": str(certificate.serial_number),
+            "since": now.isoformat(),
+            "reason": reason,
+        }
+        with self._files.changing() as files:
+            register = files.register
+            register["crl_number"] += 1
+            register["revoked"].append(entry)
+            KeyIssuer(files, now).revocations(register)
+            files.write_register(register)
 
     def _may_sign(self, certificate: x509.Certificate) -> None:
         now = self.clock()

@@ -14,6 +14,7 @@ from compliance.seal.token import KeyOnToken, Slot
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from compliance.seal.key_folder import KeyPlace
     from compliance.seal.signer import DigestSigner
 
 
@@ -65,9 +66,10 @@ class KeySettings(Protocol):
         """The folder the keys are kept in."""
 
 
-def open_keys(settings: KeySettings) -> Keys:
+def open_keys(settings: KeySettings, shared: KeyPlace | None = None) -> Keys:
     """The keys, with the configured token or service for sealing and authority for time stamps.
 
+    `shared` is where several servers have them, else they lie in the folder of the settings.
     Raises SealRefused where a setting is missing or a file cannot be read.
     """
     try:
@@ -76,6 +78,7 @@ def open_keys(settings: KeySettings) -> Keys:
             settings.key_passphrase or None,
             authority=_authority(settings),
             seal=_elsewhere(settings),
+            shared=shared,
         )
     except (OSError, ValueError) as fault:
         raise SealRefused(f"a certificate named in the settings cannot be read: {fault}") from fault

@@ -151,7 +151,8 @@ def _named(snapshot: Snapshot, settings: Settings) -> Iterator[tuple[str, Path]]
         if file.erased is None and file.restored is None:
             yield f"archive/{file.name}", file.path
     ready = select(export_job.c.id).where(export_job.c.state == "ready")
-    for job_id in snapshot.connection.scalars(ready):
+    # Where several servers share one database, finished dossiers lie in it.
+    for job_id in snapshot.connection.scalars(ready) if snapshot.has_one_writer else ():
         path = file_of(settings.exports_folder, job_id)
         yield f"exports/{path.name}", path
     waiting = select(capture_job.c.body_path).where(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self, cast
 
@@ -13,7 +14,7 @@ from compliance.service.first_run_code import FirstRunCode
 from compliance.service.practice import practice_of
 from epcis.codec.document import DocumentLimits
 from epcis.exchange.exchange import Exchange
-from epcis.exchange.secret_box import SecretBox
+from epcis.exchange.secret_box import KEY_BYTES, KEY_FILE, SecretBox
 from epcis.http_context import utc_now
 from verification.image.limits import PictureLimits
 from verification.image.reader import PictureReader
@@ -68,7 +69,7 @@ class ServiceContext(ComplianceContext):
             store=store,
             clock=clock,
             settings=settings,
-            exchange=exchange_for(settings, store, clock),
+            exchange=exchange_for(settings, store, keys, clock),
             sign_checkpoint=lambda: seal_log(store, keys, now=clock()).note,
             verification=practice_of(settings),
             snapshot_key=keys.log,
@@ -78,12 +79,13 @@ class ServiceContext(ComplianceContext):
         )
 
 
-def exchange_for(settings: Settings, store: Store, clock: Clock = utc_now) -> Exchange:
+def exchange_for(settings: Settings, store: Store, keys: Keys, clock: Clock = utc_now) -> Exchange:
     """What exchange with partners works with, under these settings."""
+    seed = keys.secret(KEY_FILE, secrets.token_bytes(KEY_BYTES))
     return Exchange(
         store=store,
         clock=clock,
-        box=SecretBox.open(settings.keys_folder, settings.key_passphrase),
+        box=SecretBox.of(seed, settings.key_passphrase),
         folder=settings.exchange_folder,
         data_dir=settings.data_dir,
         private_allowed=settings.webhooks_to_private_addresses,

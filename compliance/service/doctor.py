@@ -17,11 +17,14 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import SQLAlchemyError
 
 from compliance.duty_clocks import ClockState
+from compliance.seal.signer import SealRefused
 from compliance.service.indicators import indicators_at
 from compliance.service.migrate import NewerDatabaseError, open_migrated
 from compliance.service.practice import PracticeRefusedError, practice_of
 from compliance.service.readiness import room
+from compliance.service.server_keys import keys_of
 from compliance.service.tracing import missing_tracing
+from epcis.database.transactions import StoreAway
 from epcis.database.whole_copy import missing_programs
 from epcis.http_context import REFUSING, utc_now
 from verification.image.reader import missing_decoders
@@ -220,6 +223,8 @@ def _exchange(read: Indicators) -> Check:
 
 
 def _keys(settings: Settings) -> Check:
+    if settings.key_secret:
+        return _shared_keys(settings)
     folder = settings.keys_folder
     if not folder.exists():
         return Check(
@@ -238,6 +243,16 @@ def _keys(settings: Settings) -> Check:
             means=f"anyone on this machine can sign as you: chmod 600 them in {folder}",
         )
     return Check("keys", well=True, says=str(folder))
+
+
+def _shared_keys(settings: Settings) -> Check:
+    try:
+        with closing(open_migrated(settings)) as store:
+            root = keys_of(settings, store).root_fingerprint()
+    except (SealRefused, StoreAway) as fault:
+        means = "nothing can be signed: the server will not start"
+        return Check("keys", well=False, says=str(fault), means=means)
+    return Check("keys", well=True, says=f"shared in the database, root {root[:23]}…")
 
 
 def _practice(settings: Settings) -> Iterator[Check]:

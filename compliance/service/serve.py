@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import uvicorn
 from msgspec.structs import replace
 
-from compliance.seal.operator_keys import open_keys
 from compliance.service import access
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
@@ -24,6 +23,7 @@ from compliance.service.head_deadline import punctual
 from compliance.service.logs import set_up_logging
 from compliance.service.migrate import open_migrated
 from compliance.service.practice import PracticeRefusedError, practice_of
+from compliance.service.server_keys import keys_of
 from compliance.service.tracing import missing_tracing
 from compliance.site import is_untouched
 from epcis.http_context import utc_now
@@ -150,7 +150,7 @@ def _greet(settings: Settings, store: Store, address: str, *, demo: bool) -> Non
 
 def _keys_in_the_clear(settings: Settings) -> str:
     """What to do where the files of the signing keys are not encrypted."""
-    if settings.key_passphrase:
+    if settings.key_passphrase or settings.key_secret:
         return ""
     return (
         "The signing keys are protected by file mode only, not encrypted: set"
@@ -194,7 +194,7 @@ def _serve(
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # what is loaded stays: later rounds of the collector, which stop all, pass it over
-    keys = open_keys(settings)
+    keys = keys_of(settings, store)
     begins = True
     while begins:
         begins = _serve_once(with_site(settings, store), store, keys, listener, code, demo=demo)

@@ -61,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folder of signing keys and certificates; empty: `keys` in the data directory."""
     key_passphrase: str = ""
     """Passphrase of the signing key files; empty: keys are protected by file mode only."""
+    key_secret: str = ""
+    """Secret that seals the signing keys in the database, where all servers share them; empty: they
+    stay in the folder of keys of each machine."""
     backup_passphrase: str = ""
     """Passphrase that backups are locked with and opened by; empty: they are not locked."""
     time_authority: str = ""

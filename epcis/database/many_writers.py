@@ -66,6 +66,9 @@ def as_it_stands(tx: Snapshot, table: Table) -> None:
         tx.connection.exec_driver_sql(f"LOCK TABLE {table.name} IN SHARE MODE")
 
 
+SERVER_NOW_US = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+"""In SQL for PostgreSQL: the time of the server, one clock for all who write, in microseconds."""
+
 OLDEST_OPEN = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 """In SQL for PostgreSQL: the oldest transaction that may still be under way."""
 

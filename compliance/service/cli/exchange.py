@@ -47,13 +47,12 @@ def add_to(app: typer.Typer) -> None:
 
 @contextmanager
 def _opened(database: str, now: datetime | None) -> Iterator[Exchange]:
-    from compliance.seal.operator_keys import open_keys
     from compliance.service.context import exchange_for
+    from compliance.service.server_keys import keys_of
 
     settings = settings_for(database)
-    open_keys(settings)  # they are made as a whole folder, in which the key of secrets then lies
     with opened_store(database) as store:
-        yield exchange_for(settings, store, lambda: moment(now))
+        yield exchange_for(settings, store, keys_of(settings, store), lambda: moment(now))
 
 
 def _pairs(given: list[str] | None) -> dict[str, str]:

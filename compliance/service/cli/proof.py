@@ -170,14 +170,14 @@ def _write(
 ) -> Exported:
     from compliance.dossier import CannotSeal, ExportRefused, Recipient
     from compliance.dossier import export as write_dossier
-    from compliance.seal.operator_keys import open_keys
     from compliance.seal.signer import SealRefused
+    from compliance.service.server_keys import keys_of
 
     settings = settings_for(database)
     shown = _profile(profile or ("partner" if party else ""), settings)
     recipient = Recipient(shown, _party(party))
     try:
-        keys = open_keys(settings)
+        keys = keys_of(settings)
     except SealRefused as refused:
         stop(CANNOT_TELL, str(refused))
     with opened_store(database) as store, _progress() as progress:
@@ -264,10 +264,10 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
 @keys_commands.command()
 def root(database: Database = "") -> None:
     """Print the root certificate that exports are checked against, as PEM."""
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
 
     settings = settings_for(database)
-    keys = open_keys(settings)
+    keys = keys_of(settings)
     typer.echo(keys.root_pem().decode(), nl=False)
 
 
@@ -275,10 +275,10 @@ def root(database: Database = "") -> None:
 def rotate(database: Database = "") -> None:
     """Make a new sealing key; what older ones sealed stays valid."""
     from compliance.seal.checkpoint import log_key_change
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
 
     settings = settings_for(database)
-    keys = open_keys(settings)
+    keys = keys_of(settings)
     with opened_store(database) as store:
         made = keys.rotate()
         log_key_change(store, "key-made", made, by="command", now=datetime.now(UTC))
@@ -293,10 +293,10 @@ def revoke(
 ) -> None:
     """Trust a certificate no more: its key seals nothing from now on."""
     from compliance.seal.checkpoint import log_key_change
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
 
     settings = settings_for(database)
-    keys = open_keys(settings)
+    keys = keys_of(settings)
     for certificate in keys.certificates()[1:]:
         if f"{certificate.serial_number:x}" == serial.lower().replace(":", "").lstrip("0"):
             with opened_store(database) as store:
@@ -320,7 +320,7 @@ def certify(
     from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
     from compliance.seal.checkpoint import log_key_change
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
 
     try:
         key = load_pem_public_key(read_file(public_key))
@@ -328,7 +328,7 @@ def certify(
         stop(BAD, f"{public_key} is not a public key in PEM")
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
         stop(BAD, f"{public_key} is not a key on the curve P-256")
-    keys = open_keys(settings_for(database))
+    keys = keys_of(settings_for(database))
     with opened_store(database) as store:
         made = keys.certify(key, title)
         log_key_change(store, "key-certified", made, by="command", now=datetime.now(UTC))
@@ -338,10 +338,10 @@ def certify(
 @keys_commands.command(name="list")
 def list_(database: Database = "") -> None:
     """Every certificate issued here: serial number, name, until when, and whether it is revoked."""
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
 
     settings = settings_for(database)
-    keys = open_keys(settings)
+    keys = keys_of(settings)
     crl = keys.crl
     for certificate in keys.certificates():
         revoked = crl.get_revoked_certificate_by_serial_number(certificate.serial_number)
@@ -387,11 +387,11 @@ def restamp(
     json: Json = False,
 ) -> None:
     """Put a new time stamp beside dossiers before the old one can no longer be trusted."""
-    from compliance.seal.operator_keys import open_keys
     from compliance.seal.signer import SealRefused
+    from compliance.service.server_keys import keys_of
 
     try:
-        keys = open_keys(settings_for(database))
+        keys = keys_of(settings_for(database))
     except SealRefused as refused:
         stop(CANNOT_TELL, str(refused))
     roots = read_file(trust) if trust else keys.trusted_pem()

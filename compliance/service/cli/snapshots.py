@@ -43,11 +43,11 @@ def make(
     now: Now = None,
 ) -> None:
     """Write a signed snapshot of every stopped pack, lot and product."""
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
     from verification.offline import offline_snapshot
 
     settings = settings_for(database)
-    keys = open_keys(settings)
+    keys = keys_of(settings)
     with opened_store(database) as store, store.read() as snapshot:
         content = offline_snapshot.take(snapshot, moment(now), market=settings.market)
     sealed = offline_snapshot.seal(content, keys.log)
@@ -58,10 +58,10 @@ def make(
 @snapshot.command()
 def key(database: Database = "") -> None:
     """Print the public key that tills check snapshots with, PEM."""
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
     from verification.offline.offline_snapshot import public_pem
 
-    typer.echo(public_pem(open_keys(settings_for(database)).log).decode().strip())
+    typer.echo(public_pem(keys_of(settings_for(database)).log).decode().strip())
 
 
 @snapshot.command()

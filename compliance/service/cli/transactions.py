@@ -69,8 +69,8 @@ def transaction(
 def _sign(out: Path, database: str) -> None:
     """Write the detached signature of a file beside it."""
     from compliance.seal.cades import sign_beside
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
 
     beside = out.with_name(out.name + ".p7s")
-    beside.write_bytes(sign_beside(out.read_bytes(), open_keys(settings_for(database))))
+    beside.write_bytes(sign_beside(out.read_bytes(), keys_of(settings_for(database))))
     typer.echo(f"{beside}: check it with openssl cms -verify")

@@ -32,14 +32,14 @@ def validation(
 ) -> None:
     """Make the validation pack: requirements, risks, trace matrix and results, signed."""
     from compliance.seal import SealRefused
-    from compliance.seal.operator_keys import open_keys
+    from compliance.service.server_keys import keys_of
     from compliance.validation.catalogue import ResultsRefused, run_from
     from compliance.validation.pack import in_short, write_pack
 
     content = read_file(results)
     try:
         run = run_from(content)
-        write_pack(out, run, content, open_keys(settings_for("")), now=datetime.now(UTC))
+        write_pack(out, run, content, keys_of(settings_for("")), now=datetime.now(UTC))
     except (ResultsRefused, SealRefused) as refused:
         stop(CANNOT_TELL, str(refused))
     except OSError as fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from partners import a_shipment
+from partners import a_shipment, seed_of
 
 from epcis.exchange.channel import ChannelRefused
 from epcis.exchange.mailbox import (
@@ -169,10 +169,10 @@ def test_a_secret_is_sealed_and_opens_with_its_own_key_file_only(site, tmp_path)
     assert channel.secret(site.exchange.box, "key") == "pt_very_secret"
     assert "very_secret" not in repr(channel) + str(channel.as_dict()) + channel.sealed
     with pytest.raises(SecretSealed):
-        channel.secret(SecretBox.open(tmp_path / "other"), "key")
-    folder = tmp_path / "site" / "keys"
-    assert SecretBox.open(folder).key == site.exchange.box.key
-    assert SecretBox.open(folder, "pass").key != site.exchange.box.key
+        channel.secret(SecretBox.of(bytes(32)), "key")
+    seed = seed_of(tmp_path / "site")
+    assert SecretBox.of(seed).key == site.exchange.box.key
+    assert SecretBox.of(seed, "pass").key != site.exchange.box.key
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 
 from epcis import capture_job, capture_outcome
 from epcis.capture_job import AT_ONCE_BYTES_MAX
-from epcis.capture_outcome import Behaviour, CaptureOutcome, NewJob
+from epcis.capture_outcome import Behaviour, CaptureOutcome, JobBounds, NewJob
 from epcis.capture_turn import claimed
 from epcis.codec.document import DocumentLimits
 from epcis.database.transactions import StoreFull
@@ -357,10 +357,9 @@ def test_a_job_done_twice_stores_once(tmp_path):
     body.write_bytes(document(event("a")))
     new = NewJob("j1", Behaviour.PROCEED, JSON, "all", None)
     capture_job.open_job(repository.store, new, body, now=repository.now)
-    with claimed(repository.store, repository.now) as row:
-        assert (
-            capture_job._do(repository.store, row, repository.clock, DocumentLimits()).errors == []
-        )
+    bounds = JobBounds(repository.clock, DocumentLimits())
+    with claimed(repository.store, repository.now) as claim:
+        assert capture_job._do(repository.store, claim.job, body, bounds).errors == []
     assert capture_job.do_next(repository.store, repository.clock, DocumentLimits())
     assert not capture_job.do_next(repository.store, repository.clock, DocumentLimits())
     with serving(repository):

@@ -12,6 +12,7 @@ from epcis import capture_job, capture_turn
 from epcis.capture_outcome import Behaviour, CaptureOutcome, NewJob
 from epcis.capture_turn import claimed
 from epcis.codec.document import DocumentLimits
+from epcis.store.shared_file import PART_BYTES, shared_parts, shared_size_bytes
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -83,13 +84,35 @@ def test_a_job_done_by_another_process_meanwhile_is_not_done_again(store, monkey
         assert job is None
 
 
-def test_a_body_that_lies_on_another_machine_is_left_to_it_for_a_day(store):
+def test_a_body_that_is_not_on_the_disk_is_waited_for_a_day(tmp_path):
+    store = new_repository(tmp_path).store
     queue(store, "elsewhere", "a")
     (capture_job.incoming(store) / "elsewhere.body").unlink()
     with claimed(store, NOW) as job:
         assert job is None
     with claimed(store, NOW + capture_turn.GONE_AFTER) as job:
         assert job.id == "elsewhere"
+    store.close()
+
+
+@pytest.mark.postgresql
+def test_a_body_waits_in_the_database_that_servers_share(postgresql, tmp_path):
+    from epcis.ledger.store import Store
+
+    address = postgresql.new_database()
+    one, other = Store.open(address), Store.open(address)
+    one.create_all()
+    queue(one, "job", "a", size_bytes=2 * PART_BYTES + 1)
+    assert not (capture_job.incoming(one) / "job.body").exists()
+    name = capture_job.shared_body("job")
+    assert b"".join(shared_parts(other, name)) == b" " * (2 * PART_BYTES + 1)
+    assert capture_job.do_next(other, lambda: NOW, DocumentLimits(), data_dir=tmp_path)
+    with one.read() as snapshot:
+        assert not capture_job.job(snapshot, "job", caller="a").running
+        assert shared_size_bytes(snapshot, name) is None
+    assert list((tmp_path / "incoming").iterdir()) == []
+    one.close()
+    other.close()
 
 
 @pytest.mark.postgresql
@@ -102,11 +125,11 @@ def test_a_small_document_is_stored_while_a_large_one_is_under_way(postgresql, m
     let_go, begun = threading.Event(), threading.Event()
     do = capture_job._do
 
-    def slow_for_large(store, row, clock, limits):
+    def slow_for_large(store, row, body, bounds):
         if row.id == "large":
             begun.set()
             assert let_go.wait(60)
-        return do(store, row, clock, limits)
+        return do(store, row, body, bounds)
 
     monkeypatch.setattr(capture_job, "_do", slow_for_large)
     monkeypatch.setattr(capture_job, "SMALL_BYTES_MAX", 1000)

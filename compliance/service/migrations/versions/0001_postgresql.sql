@@ -418,6 +418,7 @@ CREATE TABLE capture_job (
 	behaviour TEXT NOT NULL,
 	media_type TEXT,
 	body_path TEXT,
+	body_bytes BIGINT,
 	caller TEXT,
 	party TEXT,
 	sha256 BYTEA,
@@ -431,7 +432,9 @@ CREATE INDEX capture_job_waiting ON capture_job (caller, created, id) WHERE runn
 -- next
 COMMENT ON COLUMN capture_job.behaviour IS 'rollback or proceed';
 -- next
-COMMENT ON COLUMN capture_job.body_path IS 'file the body waits in; None when done';
+COMMENT ON COLUMN capture_job.body_path IS 'file the body waits in; else it is done or in shared_part';
+-- next
+COMMENT ON COLUMN capture_job.body_bytes IS 'its size as received; None when stored at once';
 -- next
 COMMENT ON COLUMN capture_job.errors IS 'events, errors and findings: JSON, zstd';
 -- next
@@ -1443,6 +1446,17 @@ COMMENT ON COLUMN erasure.rule IS 'JSON of the rule they went by';
 -- next
 COMMENT ON COLUMN erasure.digest IS 'SHA-256 over what went';
 -- next
+CREATE TABLE sealed_key (
+	name VARCHAR(60) NOT NULL,
+	sealed BYTEA NOT NULL,
+	changed BIGINT NOT NULL,
+	PRIMARY KEY (name)
+);
+-- next
+COMMENT ON COLUMN sealed_key.name IS 'as the file in a folder of keys';
+-- next
+COMMENT ON COLUMN sealed_key.sealed IS 'nonce and AES-256-GCM of the file';
+-- next
 CREATE TABLE trade_order (
 	number VARCHAR(100) NOT NULL,
 	customer VARCHAR(100) NOT NULL,
@@ -1529,6 +1543,28 @@ CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
 COMMENT ON COLUMN exchange_refusal.channel IS 'empty where none was named';
 -- next
 COMMENT ON COLUMN exchange_refusal.sender IS 'as the message names it';
+-- next
+CREATE TABLE lease (
+	work TEXT NOT NULL,
+	holder TEXT NOT NULL,
+	until_us BIGINT NOT NULL,
+	PRIMARY KEY (work)
+);
+-- next
+COMMENT ON COLUMN lease.work IS 'what is being done, as capture ID';
+-- next
+COMMENT ON COLUMN lease.holder IS 'who does it; differs for each taking';
+-- next
+COMMENT ON COLUMN lease.until_us IS 'by the clock of the database server';
+-- next
+CREATE TABLE shared_part (
+	file TEXT NOT NULL,
+	part INTEGER NOT NULL,
+	content BYTEA NOT NULL,
+	PRIMARY KEY (file, part)
+);
+-- next
+COMMENT ON COLUMN shared_part.file IS 'as incoming/ID or exports/ID';
 -- next
 CREATE TABLE serial_pool (
 	id VARCHAR(24) NOT NULL,

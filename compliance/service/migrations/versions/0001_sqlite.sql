@@ -268,6 +268,7 @@ CREATE TABLE capture_job (
 	behaviour TEXT NOT NULL,
 	media_type TEXT,
 	body_path TEXT,
+	body_bytes BIGINT,
 	caller TEXT,
 	party TEXT,
 	sha256 BLOB,
@@ -1121,6 +1122,13 @@ CREATE TABLE erasure (
 	PRIMARY KEY (id)
 );
 -- next
+CREATE TABLE sealed_key (
+	name VARCHAR(60) NOT NULL,
+	sealed BLOB NOT NULL,
+	changed BIGINT NOT NULL,
+	PRIMARY KEY (name)
+);
+-- next
 CREATE TABLE trade_order (
 	number VARCHAR(100) NOT NULL,
 	customer VARCHAR(100) NOT NULL,
@@ -1183,6 +1191,20 @@ CREATE TABLE exchange_refusal (
 );
 -- next
 CREATE INDEX exchange_refusal_channel ON exchange_refusal (channel, id);
+-- next
+CREATE TABLE lease (
+	work TEXT NOT NULL,
+	holder TEXT NOT NULL,
+	until_us BIGINT NOT NULL,
+	PRIMARY KEY (work)
+);
+-- next
+CREATE TABLE shared_part (
+	file TEXT NOT NULL,
+	part INTEGER NOT NULL,
+	content BLOB NOT NULL,
+	PRIMARY KEY (file, part)
+);
 -- next
 CREATE TABLE serial_pool (
 	id VARCHAR(24) NOT NULL,
