@@ -22,7 +22,7 @@ DAYS_MAX = 730
 _SITE_CHARS = len("/414/") + 13
 
 
-class Direction(StrEnum):
+class MovedWay(StrEnum):
     """Which way packs moved."""
 
     IN = "in"
@@ -37,14 +37,14 @@ class Direction(StrEnum):
 
 _VOIDS: Final = "void_shipping"
 _STEPS: Final = {
-    "commissioning": Direction.IN,
-    "receiving": Direction.IN,
-    "shipping": Direction.OUT,
-    "dispensing": Direction.OUT,
-    "retail_selling": Direction.OUT,
-    _VOIDS: Direction.OUT,
-    "destroying": Direction.LOST,
-    "decommissioning": Direction.LOST,
+    "commissioning": MovedWay.IN,
+    "receiving": MovedWay.IN,
+    "shipping": MovedWay.OUT,
+    "dispensing": MovedWay.OUT,
+    "retail_selling": MovedWay.OUT,
+    _VOIDS: MovedWay.OUT,
+    "destroying": MovedWay.LOST,
+    "decommissioning": MovedWay.LOST,
 }
 _LOST: Final = ("stolen", "lost", OWN_DISPOSITION + "lost")
 """Dispositions as they are stored: standard ones as bare words, ours whole."""
@@ -58,7 +58,7 @@ class Movement(NamedTuple):
     gtin: str
     lot: str
     """Empty where no event tells it."""
-    direction: Direction
+    direction: MovedWay
     what: str
     """The business step, or the disposition of what was lost or came back; a bare word."""
     packs: int
@@ -81,19 +81,19 @@ class Movements(NamedTuple):
         return (self.until - self.since).days
 
 
-def direction_of(step: str, disposition: str) -> tuple[Direction, str] | None:
+def direction_of(step: str, disposition: str) -> tuple[MovedWay, str] | None:
     """Which way an event moved goods, and the word for it; None where it moved none.
 
     >>> direction_of("receiving", "in_progress"), direction_of("receiving", "returned")
-    ((<Direction.IN: 'in'>, 'receiving'), (<Direction.BACK: 'back'>, 'returned'))
+    ((<MovedWay.IN: 'in'>, 'receiving'), (<MovedWay.BACK: 'back'>, 'returned'))
     >>> direction_of("inspecting", "damaged") is None
     True
     """
     if disposition in _LOST:
-        return Direction.LOST, disposition.removeprefix(OWN_DISPOSITION)
+        return MovedWay.LOST, disposition.removeprefix(OWN_DISPOSITION)
     way = _STEPS.get(step)
-    if way is Direction.IN and disposition == "returned":
-        return Direction.BACK, disposition
+    if way is MovedWay.IN and disposition == "returned":
+        return MovedWay.BACK, disposition
     return (way, step) if way is not None else None
 
 
@@ -121,7 +121,7 @@ def movements(snapshot: Snapshot, site: str, since: date, until: date) -> Moveme
         places = (columns.read_point, columns.biz_location)
         wanted = wanted.where(or_(*(func.substr(one, 1, _SITE_CHARS) == site for one in places)))
     found = snapshot.connection.execute(wanted).all()
-    packs: Counter[tuple[date, str, str, Direction, str]] = Counter()
+    packs: Counter[tuple[date, str, str, MovedWay, str]] = Counter()
     for seq, moment, at, step, disposition in found[:EVENTS_MAX]:
         moved = direction_of(step or "", disposition or "")
         if moved is None:

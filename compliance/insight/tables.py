@@ -8,7 +8,7 @@ from math import ceil, sqrt
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from compliance.insight.movements import Direction
+from compliance.insight.movements import MovedWay
 from verification.stock import Standing
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _packs_here(figures: SiteFigures) -> Counter[str]:
     return packs
 
 
-def _packs_moved(figures: SiteFigures, direction: Direction) -> Counter[str]:
+def _packs_moved(figures: SiteFigures, direction: MovedWay) -> Counter[str]:
     packs: Counter[str] = Counter()
     for one in figures.moved.rows:
         if one.direction is direction:
@@ -120,7 +120,7 @@ def stock_age(figures: SiteFigures) -> InsightTable:
     """How long ago the lots in stock last arrived."""
     arrived: dict[tuple[str, str], date] = {}
     for one in figures.moved.rows:
-        if one.direction in (Direction.IN, Direction.BACK):
+        if one.direction in (MovedWay.IN, MovedWay.BACK):
             arrived[one.gtin, one.lot] = max(one.day, arrived.get((one.gtin, one.lot), one.day))
     rows: list[tuple[str | int, ...]] = []
     ages: Counter[str] = Counter()
@@ -143,7 +143,7 @@ def slow_movers(figures: SiteFigures) -> InsightTable:
     """Products in stock by the day when one last went out."""
     last: dict[str, date] = {}
     for one in figures.moved.rows:
-        if one.direction is Direction.OUT:
+        if one.direction is MovedWay.OUT:
             last[one.gtin] = max(one.day, last.get(one.gtin, one.day))
     rows = sorted(
         (
@@ -168,7 +168,7 @@ def slow_movers(figures: SiteFigures) -> InsightTable:
 def turnover(figures: SiteFigures) -> InsightTable:
     """What went in and out, and how many days the stock lasts at that pace."""
     here = _packs_here(figures)
-    came, went = (_packs_moved(figures, way) for way in (Direction.IN, Direction.OUT))
+    came, went = (_packs_moved(figures, way) for way in (MovedWay.IN, MovedWay.OUT))
     rows = []
     for gtin in sorted({*here, *came, *went}):
         a_day = went[gtin] / figures.moved.days
@@ -186,14 +186,14 @@ def returned(figures: SiteFigures) -> InsightTable:
     """What came back, by product and lot, and its share of what went out."""
     packs: Counter[tuple[str, str]] = Counter()
     for one in figures.moved.rows:
-        if one.direction is Direction.BACK:
+        if one.direction is MovedWay.BACK:
             packs[one.gtin, one.lot] += one.packs
-    went = _packs_moved(figures, Direction.OUT)
+    went = _packs_moved(figures, MovedWay.OUT)
     rows = tuple(
         (gtin, lot, count, round(100 * count / went[gtin], 1) if went[gtin] else "")
         for (gtin, lot), count in sorted(packs.items(), key=lambda one: (-one[1], one[0]))
     )
-    back = _packs_moved(figures, Direction.BACK)
+    back = _packs_moved(figures, MovedWay.BACK)
     return InsightTable(
         ("GTIN", "lot", "packs back", "% of packs out"), rows, _bars(back.items()), "packs back"
     )
@@ -203,7 +203,7 @@ def shrinkage(figures: SiteFigures) -> InsightTable:
     """What was lost, stolen, destroyed or taken out of use, and what is missing now."""
     packs: Counter[tuple[str, str, str]] = Counter()
     for one in figures.moved.rows:
-        if one.direction is Direction.LOST:
+        if one.direction is MovedWay.LOST:
             packs[one.gtin, one.lot, one.what] += one.packs
     for row in figures.stock.rows:
         if row.gtin and row.standing is Standing.MISSING:
@@ -224,7 +224,7 @@ def demand(figures: SiteFigures) -> InsightTable:
     first = figures.moved.until - timedelta(days=weeks * DAYS_PER_WEEK)
     by_week: dict[str, list[int]] = defaultdict(lambda: [0] * weeks)
     for one in figures.moved.rows:
-        if one.direction is Direction.OUT and one.day >= first:
+        if one.direction is MovedWay.OUT and one.day >= first:
             by_week[one.gtin][(one.day - first).days // DAYS_PER_WEEK] += one.packs
     here = _packs_here(figures)
     rows = []

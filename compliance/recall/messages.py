@@ -292,7 +292,7 @@ def _escalate(store: Store, post: NoticePost, one: DueNotice, now: datetime) -> 
         try:
             post.mail.send(post.escalate_to, f"No answer: recall of {about.scope}", text)
         except MailRefused as refused:
-            _log.warning("an escalation waits", notice=notice.id, reason=str(refused))
+            _log.warning("an escalation waits", message=notice.id, reason=str(refused))
             return
 
     def mark(tx: Transaction) -> None:

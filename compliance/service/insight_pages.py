@@ -125,8 +125,8 @@ def _page(request: Request, asked: InsightAsked, kind: str) -> Response:
             raise
         wrong, status = problem.detail, 422
     about = KINDS[kind]
-    # Safe: `bar_chart` escapes every label.
-    chart = Markup(bar_chart(table.bars, f"{about.title}, {table.unit}")) if table else ""  # noqa: S704
+    drawn = bar_chart(table.bars, f"{about.title}, {table.unit}") if table else ""
+    chart = Markup(drawn)  # noqa: S704  # `bar_chart` escapes every label
     page = render(
         "insight.html", request, asked=asked, kind=kind, about=about, kinds=KINDS, table=table,
         chart=chart, wrong=wrong, days_max=DAYS_MAX, lead_days_max=LEAD_DAYS_MAX,

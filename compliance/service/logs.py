@@ -44,7 +44,7 @@ FIELDS: Final = {
     "why": "why something was not done",
     "repeated": "how many lines of the same cause were left out before this one",
     "job": "id of a capture job or dossier",
-    "message": "id of a message exchanged with a partner",
+    "message": "id of a message to or from a partner",
     "channel": "name of a channel to a partner",
     "subscription": "id of a subscription",
     "witness": "who showed a checkpoint",

@@ -109,8 +109,6 @@ def of_exchange() -> Iterator[AccessRule]:
 
 def of_pages() -> Iterator[AccessRule]:
     """Pages that belong to no interface of their own."""
-    delivery = "GET /receive\nPOST /receive\nPOST /receive/take-in"
-    yield from rows_of(Own.OPERATOR, "act", delivery, is_page=True)
     yield from rows_of(Own.PRODUCT, ANY_KEY, "GET /", is_page=True)
     yield from rows_of(Own.NOTHING, ANY_KEY, "GET /menu", is_page=True)
     yield from rows_of(Own.NOTHING, "query", "GET /jump", is_page=True)
@@ -126,11 +124,7 @@ def of_pages() -> Iterator[AccessRule]:
     yield from rows_of(Own.PRODUCT, "verify", "GET /sensors", is_page=True)
     setting = "POST /sensors\nPOST /sensors/{gtin}/end"
     yield from rows_of(Own.PRODUCT, "recall", setting, is_page=True)
-    yield from rows_of(Own.STOCK, "query", "GET /stock\nGET /stock/items", is_page=True)
-    yield from rows_of(Own.STOCK, "query", "GET /insight\nGET /insight/{kind}", is_page=True)
-    yield from rows_of(
-        Own.STOCK, "query", "GET /stock\nGET /stock/items\nGET /stock/transit", is_page=True
-    )
+    yield from _of_stock_and_returns()
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from rows_of(Own.OPERATOR, "query", "GET /sheets/{table}/file")
@@ -169,11 +163,20 @@ def of_pages() -> Iterator[AccessRule]:
         is_page=True,
     )
     yield from rows_of(Own.OPERATOR, "admin", "POST /alerts/anomalies/{anomaly_id}", is_page=True)
-    yield from rows_of(Own.OPERATOR, "verify", "GET /returns", is_page=True)
-    taken = "POST /returns\nPOST /returns/page/settled"
-    yield from rows_of(Own.OPERATOR, "act", taken, is_page=True)
-    yield from rows_of(Own.OPERATOR, "act", "POST /returns/packs\nPOST /returns/settled")
     yield from rows_of(Own.NOTHING, ANY_KEY, "GET /workstation", is_page=True)
     yield from rows_of(
         Own.NOTHING, "verify", "POST /workstation\nPOST /workstation/forget", is_page=True
     )
+
+
+def _of_stock_and_returns() -> Iterator[AccessRule]:
+    """What is here, what it says, and what comes in or back."""
+    stock = "GET /stock\nGET /stock/items\nGET /stock/transit"
+    yield from rows_of(Own.STOCK, "query", stock, is_page=True)
+    yield from rows_of(Own.STOCK, "query", "GET /insight\nGET /insight/{kind}", is_page=True)
+    delivery = "GET /receive\nPOST /receive\nPOST /receive/take-in"
+    yield from rows_of(Own.OPERATOR, "act", delivery, is_page=True)
+    yield from rows_of(Own.OPERATOR, "verify", "GET /returns", is_page=True)
+    taken = "POST /returns\nPOST /returns/page/settled"
+    yield from rows_of(Own.OPERATOR, "act", taken, is_page=True)
+    yield from rows_of(Own.OPERATOR, "act", "POST /returns/packs\nPOST /returns/settled")

@@ -98,8 +98,6 @@ def _routers() -> Iterator[APIRouter]:
     yield jump_pages.router
     yield key_pages.router
     yield first_run_pages.router
-    yield acts.router
-    yield answer_pages.router
     yield oidc_sign_in.router
     yield sign_in_pages.router
     yield oversight_pages.router

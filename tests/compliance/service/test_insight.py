@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 from typer.testing import CliRunner
 
-from compliance.insight.movements import Direction, movements
+from compliance.insight.movements import MovedWay, movements
 from compliance.insight.tables import reorder_point
 from compliance.seal import Keys
 from compliance.service.app import create_app
@@ -207,7 +207,7 @@ async def test_movements_of_a_day_are_those_of_its_events(hands, store, clock, a
     by_way = {}
     for one in found.rows:
         by_way[one.direction] = by_way.get(one.direction, 0) + one.packs
-    assert by_way == {Direction.IN: 10, Direction.OUT: 7, Direction.BACK: 1, Direction.LOST: 1}
+    assert by_way == {MovedWay.IN: 10, MovedWay.OUT: 7, MovedWay.BACK: 1, MovedWay.LOST: 1}
     assert sum(one.packs for one in later.rows) <= 7
 
 
