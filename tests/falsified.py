@@ -325,7 +325,9 @@ def _plausible(table: Table, number: int, tx: Transaction) -> dict[str, Any]:
     for column in table.columns:
         owner = next(iter(column.foreign_keys), None)
         if owner is not None:
-            row[column.name] = tx.connection.scalar(owner.column.table.select().limit(1))
+            # The second row names another one, where there is one: the name may be its key.
+            named = tx.connection.scalars(owner.column.table.select().limit(number)).all()
+            row[column.name] = named[-1]
         elif column.name != "tenant" and column is not table.autoincrement_column:
             row[column.name] = _value(column, number)
     return row

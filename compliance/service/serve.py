@@ -29,6 +29,8 @@ from compliance.site import is_untouched
 from epcis.http_context import utc_now
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from compliance.seal import Keys
     from compliance.service.settings import Settings
     from epcis.ledger.store import Store
@@ -202,6 +204,19 @@ def _serve(
         begins = _serve_once(with_site(settings, store), store, keys, listener, code, demo=demo)
 
 
+class _Server(uvicorn.Server):
+    """A server that lets nobody wait at the listener once it is asked to end for good."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Close the listener, so that whoever connects now is sent to another server."""
+        self._listener.close()
+        super().handle_exit(sig, frame)
+
+
 def _serve_once(
     settings: Settings,
     store: Store,
@@ -232,7 +247,7 @@ def _serve_once(
         timeout_keep_alive=15,
         timeout_graceful_shutdown=10,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config, listener)
     # The server closes what it was given; who connects meanwhile waits at the listener itself.
     server.run(sockets=[listener.dup()])
     return again.is_set()

@@ -218,8 +218,16 @@ def test_a_witness_who_was_shown_another_history_is_heard(desk):
 def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
     from compliance.dossier.kinds import KINDS
     from compliance.recall.recall import open_recall
+    from compliance.requests.trace_requests import RequestedItem, enter_request, request_from
+    from compliance.service.api_examples import EXAMPLES
 
     recall = open_recall(desk.store, GTIN, "L7", reason="wrong strength", by="Ada", now=NOW)
+    asked = EXAMPLES["/requests"] | {"owner": ""}
+    items = [RequestedItem.parse(GTIN, lot="L7")]
+    fields = {name: asked[name] for name in asked.keys() - {"items", "authority", "drill"}}
+    with desk.store.write(NOW) as tx:
+        wanted = request_from(fields, items, authority=True, drill=False)
+        request = enter_request(tx, wanted, by="Ada")
     span = {"from": "2026-01-01", "to": "2027-01-01"}
     wanted = {
         "pack": {"gtin": GTIN, "serial": "101"},
@@ -232,6 +240,7 @@ def test_every_kind_is_made_over_http_and_offered_on_the_page(desk):
         "verification log": span,
         "dscsa inspection": span,
         "authority report": {**span, "purpose": "39(b)"},
+        "trace request": {"id": request.id},
     }
     assert set(KINDS) == set(wanted)
     for kind, said in wanted.items():

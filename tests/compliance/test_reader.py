@@ -134,7 +134,7 @@ def test_goods_without_data_make_a_case_that_the_late_file_closes_and_names(stor
     with store.read() as snapshot:
         steps = find_case(snapshot, case.id).steps
     assert steps[-1].act == State.RESOLVED
-    assert re.search(r"told now: document [0-9a-f]{16}$", steps[-1].note)
+    assert re.search(r"recorded now: document [0-9a-f]{16}$", steps[-1].note)
 
 
 def test_goods_shipped_twice_make_a_case_that_a_void_closes(store):

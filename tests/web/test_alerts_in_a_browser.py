@@ -47,6 +47,7 @@ def test_a_returned_pack_that_was_never_shipped_is_not_taken_in(demo, browser) -
     label = re.findall(r"^\s+(/\S+\.png)", demo.greeting, re.MULTILINE)[0]
     scanned = _text_of(label)
     field.send_keys(scanned)
+    browser.find("input[name=place]").send_keys("9521323000016")
     browser.find("input[name=stored_well]").click()
     field.submit()
     browser.until('.card[data-decision="refused"]', "Never sold by us")

@@ -71,6 +71,7 @@ def test_a_scan_into_a_field_for_something_else_is_taken_out_of_it(demo, browser
 def test_a_scan_lands_in_the_field_that_expects_it(demo, browser) -> None:
     browser.driver.get(demo.address + "/returns")
     browser.find("main [data-scan]")
+    browser.find("input[name=place]").send_keys("9521323000016")
     focus(browser, "main")
     type_scan(browser, OK)
     browser.until("main .card[data-decision]", "0795112158512")

@@ -75,8 +75,11 @@ async def test_every_body_of_json_has_an_example_that_fits_its_schema(client) ->
 
 async def test_every_example_is_understood_where_it_is_sent(client) -> None:
     misread = []
+    paths = (await client.get("/openapi.json")).json()["paths"]
     for path, body in EXAMPLES.items():
-        answer = await client.post(re.sub(r"\{\w+\}", "none", path), json=body)
+        method = "put" if "put" in paths[path] else "post"
+        address = re.sub(r"\{\w+\}", "none", path.replace("{sends}", "shipment"))
+        answer = await client.request(method, address, json=body)
         if answer.status_code >= 500 or answer.status_code in (400, 415):
             misread.append(f"{path}: {answer.status_code} {answer.text[:300]}")
     for path, text in XML_EXAMPLES.items():

@@ -194,7 +194,9 @@ def test_what_could_not_be_sent_says_why_and_is_sent_later(
     assert send_due(chain_of_four, post, hours(1)) == 0
     assert "no such mailbox" in notice_to(chain_of_four, recall, WHOLESALER).fault
     maker = [one for one in _notices(chain_of_four, recall) if one.gln != WHOLESALER]
-    assert [one.fault for one in maker] == [f"no e-mail address of {maker[0].gln} is entered"]
+    assert [one.fault for one in maker] == [
+        f"no e-mail address or webhook of {maker[0].gln} is entered"
+    ]
     mail_server.refuses = "nobody@"
     assert send_due(chain_of_four, post, hours(1.1)) == 0
     assert send_due(chain_of_four, post, hours(2)) == 1

@@ -261,7 +261,8 @@ async def test_a_mode_asks_for_its_scope(buyer, packs, clock) -> None:
 
 
 async def test_a_scan_kept_without_a_line_and_sent_twice_is_done_once(client, packs, clock) -> None:
-    late = {"mode": "supply", "scanned": "2026-06-01T09:00:00Z", "scan_id": "browser-7"}
+    late = {"mode": "supply", "scanned": "2026-06-01T13:00:00Z", "scan_id": "browser-7"}
+    clock.now += timedelta(hours=3)
     first = await scan(client, PACK, **late)
     assert 'data-word="OK"' in first
     clock.now += timedelta(hours=2)
@@ -270,4 +271,4 @@ async def test_a_scan_kept_without_a_line_and_sent_twice_is_done_once(client, pa
     with packs.read() as snapshot:
         assert not snapshot.connection.execute(select(alert)).all()
         scanned = snapshot.connection.execute(select(pack_operation.c.scanned_us)).scalars().all()
-    assert 1780304400000000 in scanned
+    assert 1780318800000000 in scanned
