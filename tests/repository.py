@@ -130,7 +130,7 @@ def make_app(repository: Repository) -> FastAPI:
         store=repository.store, clock=repository.clock, settings=repository.settings
     )
     for router in routers():
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
 
     @app.exception_handler(Problem)
     async def problem(_request, fault):

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from compliance.seal.signer import SealRefused
+from epcis.tls import trusted_authorities
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -65,7 +66,9 @@ class KeyInService:
         token = self._service.token
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            with httpx.Client(timeout=ANSWER_WAIT_S, trust_env=False) as client:
+            with httpx.Client(
+                timeout=ANSWER_WAIT_S, trust_env=False, verify=trusted_authorities()
+            ) as client:
                 answer = client.post(self._service.address, json=asked, headers=headers)
                 answer.raise_for_status()
                 return answer.json() if len(answer.content) <= ANSWER_BYTES_MAX else None

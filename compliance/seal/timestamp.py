@@ -20,6 +20,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from compliance.seal.library import LibrarySigner, asn1_of, finish
 from compliance.seal.signer import SealRefused
+from epcis.tls import trusted_authorities
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -98,7 +99,9 @@ class AuthorityTimeStamper(TimeStamper):
         headers = {"Content-Type": "application/timestamp-query"}
         try:
             async with (
-                httpx.AsyncClient(timeout=ANSWER_WAIT_S, trust_env=False) as client,
+                httpx.AsyncClient(
+                    timeout=ANSWER_WAIT_S, trust_env=False, verify=trusted_authorities()
+                ) as client,
                 client.stream(
                     "POST", self._authority.url, content=request, headers=headers
                 ) as answer,

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from epcis.http_context import utc_now
+from epcis.tls import trusted_authorities
 from verification.alerts.anomalies import AnomalyLimits
 from verification.decision.rule_pack import RulePackRefusedError
 from verification.peers.peers import Patience, Peer
@@ -161,7 +162,7 @@ def _wallet(settings: Settings) -> CredentialProvider | None:
     token()
     import httpx
 
-    http = httpx.AsyncClient(timeout=settings.wallet_timeout_s)
+    http = httpx.AsyncClient(timeout=settings.wallet_timeout_s, verify=trusted_authorities())
     return HttpWallet(http, settings.wallet_url, token)
 
 

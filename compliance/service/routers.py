@@ -67,7 +67,7 @@ from compliance.service import (
 )
 from epcis.routes import log
 from epcis.routes.all import routers as epcis_routers
-from verification.routes import router as verification_router
+from verification.routes import routers as verification_routers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,9 +76,13 @@ if TYPE_CHECKING:
 
 
 def include_floors(app: FastAPI) -> None:
-    """Put every floor's routes on the application, lower floors first."""
+    """Put every floor's routes on the application, lower floors first.
+
+    The routes themselves, not `include_router`: that makes each of them a second time, which is
+    a third of a second at every start.
+    """
     for router in _routers():
-        app.include_router(router)
+        app.router.routes.extend(router.routes)
 
 
 def _routers() -> Iterator[APIRouter]:
@@ -89,7 +93,7 @@ def _routers() -> Iterator[APIRouter]:
     yield from epcis_routers()
     yield log.router
     yield scanning_routes.router
-    yield verification_router
+    yield from verification_routers()
     yield scan_pages.router
     yield identifier_pages.router
     yield from _recalls_and_requests()

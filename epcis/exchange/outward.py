@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from epcis.subscribe.destination import BadDestination, Destination, resolve
+from epcis.tls import trusted_authorities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,7 +99,9 @@ def plain_fault(fault: str) -> str:
 
 def _post(to: Destination, ip: str, body: Region, headers: Mapping[str, str]) -> ServerAnswer:
     timeout = httpx.Timeout(PAUSE_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
-    with httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as client:
+    with httpx.Client(
+        timeout=timeout, verify=trusted_authorities(), follow_redirects=False, trust_env=False
+    ) as client:
         request = client.build_request(
             "POST",
             to.url_at(ip),

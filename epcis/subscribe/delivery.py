@@ -26,6 +26,7 @@ from epcis.subscribe import subscription
 from epcis.subscribe.destination import BadDestination, Destination, resolve
 from epcis.subscribe.news import BATCH_EVENTS, News, latest, newest_arrival, query_of
 from epcis.subscribe.webhook_signature import fault_of_key, standard_headers
+from epcis.tls import trusted_authorities
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Mapping
@@ -163,6 +164,7 @@ def delivery_client() -> httpx.AsyncClient:
         timeout=httpx.Timeout(DELIVERY_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
         follow_redirects=False,
         trust_env=False,
+        verify=trusted_authorities(),
         limits=httpx.Limits(max_connections=DELIVERIES_MAX),
     )
 

@@ -19,7 +19,7 @@ from epcis.ledger.store import Store
 from epcis.problem import Problem
 from verification.answering.hot_routes import HotRoutes
 from verification.context import VerificationContext
-from verification.routes import router
+from verification.routes import routers
 from verification.settings import VerificationSettings
 
 GTIN = "05901234123457"
@@ -291,7 +291,8 @@ def _make_app(store, clock, holder, settings=None, **parts):
 
     app = FastAPI(lifespan=lifespan)
     app.state.context = context
-    app.include_router(router)
+    for router in routers():
+        app.router.routes.extend(router.routes)
 
     @app.exception_handler(Problem)
     async def problem(_, exc):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from epcis.tls import trusted_authorities
 from verification.peers.peers import Peers
 from verification.vrs.ask import Requester
 
@@ -27,7 +28,9 @@ class PartnerConnections:
     def _http(self) -> httpx.AsyncClient:
         import httpx
 
-        return httpx.AsyncClient(timeout=self._settings.partner_budget_s)
+        return httpx.AsyncClient(
+            timeout=self._settings.partner_budget_s, verify=trusted_authorities()
+        )
 
     @cached_property
     def peers(self) -> Peers:

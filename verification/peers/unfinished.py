@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import structlog
 
+from epcis.tls import trusted_authorities
 from verification.fmd import bulk
 from verification.returns import saleable_return
 from verification.vrs.ask import Requester, ask_again
@@ -31,7 +32,7 @@ async def run_unfinished(
     await asyncio.to_thread(
         bulk.resume, store, clock, settings.rule_pack, settings.unknown_answers_a_day
     )
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(verify=trusted_authorities()) as http:
         requester = Requester(
             http,
             budget_s=settings.partner_budget_s,

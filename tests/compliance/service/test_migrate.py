@@ -22,6 +22,7 @@ from compliance.service.migrate import (
     newest_revision,
     open_migrated,
 )
+from compliance.service.settings import Settings
 from epcis.database.metadata import metadata
 from epcis.ledger.ledger_tables import ledger_checkpoint
 from epcis.ledger.store import Store
@@ -91,15 +92,17 @@ def test_the_first_migration_is_what_the_tables_say() -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_the_migrated_database_is_the_one_that_tests_create(database, settings, tmp_path) -> None:
+def test_the_migrated_database_is_the_one_that_tests_create(empty_database, tmp_path) -> None:
     """Also where `compare_metadata` does not look: views, triggers, functions, policies."""
-    store = open_migrated(settings)
+    store = open_migrated(Settings(data_dir=tmp_path, database=empty_database))
     migrated = _schema(store)
     if not store.is_sqlite:
         with store.engine.begin() as connection:
             connection.exec_driver_sql("DROP SCHEMA public CASCADE")
             connection.exec_driver_sql("CREATE SCHEMA public")
-    created = Store.open(f"sqlite:///{tmp_path / 'created.db'}" if store.is_sqlite else database)
+    created = Store.open(
+        f"sqlite:///{tmp_path / 'created.db'}" if store.is_sqlite else empty_database
+    )
     created.create_all()
     assert _schema(created) == migrated
     assert len(migrated) > len(metadata.tables)

@@ -197,7 +197,7 @@ def test_a_changed_key_is_found_and_written_anew(filled, change):
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 def test_on_postgresql_one_index_serves_and_what_lies_in_the_levels_is_told(store):
     add(store, [pack(1), pack(2)])
     assert not any(counted(store))
