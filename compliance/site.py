@@ -15,6 +15,7 @@ from sqlalchemy import delete, insert, select
 
 from compliance.duty_tables import access_lock, site_profile
 from epcis.database.columns import microseconds
+from epcis.database.site_zone import SiteZone
 from epcis.store.event_tables import document
 from schemas.gs1.keys import Gln
 from schemas.refusal import Refused
@@ -22,7 +23,7 @@ from schemas.refusal import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from epcis.database.transactions import Snapshot
+    from epcis.database.transactions import Database, Snapshot
     from epcis.ledger.store import Transaction
 
 NAME_CHARACTERS_MAX = 100
@@ -68,7 +69,7 @@ class SiteProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     country: str = ""
     """ISO 3166-1 alpha-2."""
     time_zone: str = "UTC"
-    """Name in the IANA time zone database, in which pages show times."""
+    """Name in the IANA time zone database, in which pages show times and expiry days end."""
     files: FileWay = FileWay.BROWSER
 
     @property
@@ -132,6 +133,15 @@ def put_site(tx: Transaction, profile: SiteProfile, *, by: str) -> None:
     tx.connection.execute(delete(site_profile))
     row = msgspec.to_builtins(profile) | {"by": by, "changed_us": microseconds(tx.now)}
     tx.connection.execute(insert(site_profile).values(id=1, **row))
+    tx.companions.one(SiteZone).name = profile.time_zone
+
+
+def follow_site(store: Database) -> None:
+    """Let the days of a store that was opened end in the site's time zone."""
+    with store.read() as snapshot:
+        site = site_of(snapshot)
+    if site is not None:
+        store.companions.one(SiteZone).name = site.time_zone
 
 
 def is_untouched(snapshot: Snapshot) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 from compliance.dossier.table import safe, write_excel, writer_of
 from compliance.insight.movements import DAYS_MAX, last_days, movements
 from compliance.insight.tables import KINDS, LEAD_DAYS, SiteFigures
+from epcis.database.site_zone import site_day
 from verification.stock import StockFilter, stock
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def insight(snapshot: Snapshot, asked: InsightQuestion, now: datetime) -> Insigh
     since, until = last_days(asked.days, now)
     moved = movements(snapshot, wanted.site, since, until)
     here = stock(snapshot, wanted, now)
-    return KINDS[asked.kind].make(SiteFigures(here, moved, now.date(), asked.lead_days))
+    return KINDS[asked.kind].make(
+        SiteFigures(here, moved, site_day(snapshot, now), asked.lead_days)
+    )
 
 
 def write_table(table: InsightTable, out: Path) -> None:

@@ -16,6 +16,7 @@ from compliance.partners.names import product_attributes
 from compliance.rules.header import gln_of
 from compliance.rules.shipped_file import is_sgtin, named
 from epcis.capture import ReadingNotes
+from epcis.database.site_zone import zone_of
 from epcis.store.digest import event_digest
 from epcis.store.event_tables import document, event, master_data
 from epcis.store.intake import seal
@@ -151,6 +152,7 @@ class KnownBefore:
                         doubt=stops.doubt(gtin, lot, serial),
                         extended=stops.extended(gtin, lot),
                         exempt=stops.is_exempt(gtin, lot or None, ""),
+                        zone=zone_of(self.snapshot),
                     )
                 yield key, weigh(facts, at), facts
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from compliance.site import follow_site
 from epcis.database.many_writers import one_at_a_time
 from epcis.database.transactions import Companions, Snapshot
 from epcis.ledger.store import Store
@@ -45,6 +46,7 @@ def open_migrated(settings: Settings) -> Store:
     store = Store.open(url)
     try:
         migrate(store.engine)
+        follow_site(store)
     except BaseException:
         store.close()
         raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete, insert, select
@@ -29,6 +29,7 @@ from compliance.warehouse.pick import (
     pick_steps,
 )
 from compliance.warehouse.warehouse_tables import order_pick, trade_order
+from epcis.database.site_zone import site_day
 from epcis.store.items import contents, items
 from verification.acts.kinds import ActKind
 from verification.acts.once import once
@@ -108,17 +109,18 @@ def _reserved(
             free[item.lot, item.expiry_text] -= 1
     whose: list[tuple[str, int]] = []
     needs: list[LotNeed] = []
+    today = site_day(snapshot, now)
     for order in orders:
         for at, (line, needed) in enumerate(zip(order.lines, order.needed, strict=True)):
             if line.gtin == gtin and needed:
                 whose.append((order.number, at))
-                needs.append(LotNeed(needed, line.lot, _expires_from(order, now)))
+                needs.append(LotNeed(needed, line.lot, _expires_from(order, today)))
     lots = [LotQuantity(lot, expiry, packs) for (lot, expiry), packs in free.items() if packs > 0]
     return dict(zip(whose, allot(lots, needs), strict=True))
 
 
-def _expires_from(order: TradeOrder, now: datetime) -> str:
-    return (now.date() + timedelta(days=order.days_left_min)).isoformat()
+def _expires_from(order: TradeOrder, today: date) -> str:
+    return (today + timedelta(days=order.days_left_min)).isoformat()
 
 
 def _bound_items(snapshot: Snapshot, numbers: Sequence[str], gtin: str) -> Iterable[StoredItem]:
@@ -301,8 +303,8 @@ class _OrderCheck:
         if not of_lot:
             order, at = of_product[0]
             return ActRefusal.WRONG_LOT, order.lines[at].lot
-        now = self._tx.now
-        lasting = [one for one in of_lot if pack.expiry_text >= _expires_from(one[0], now)]
+        today = site_day(self._tx, self._tx.now)
+        lasting = [one for one in of_lot if pack.expiry_text >= _expires_from(one[0], today)]
         if not lasting:
             return ActRefusal.TOO_SHORT, f"{of_lot[0][0].days_left_min} days"
         needing = [one for one in lasting if self._left[one[0].number][one[1]]]

@@ -106,8 +106,17 @@ def some_packs(chance: random.Random, today: date) -> list[dict[str, str | None]
     ]
 
 
-@pytest.mark.parametrize("age", [timedelta(hours=1), timedelta(days=4)])
-def test_the_browser_judges_as_the_server_does(serving: Callable, browser, age: timedelta) -> None:
+@pytest.mark.parametrize(
+    ("age", "zone"),
+    [
+        (timedelta(hours=1), "UTC"),
+        (timedelta(hours=1), "Pacific/Auckland"),  # a day ahead at noon in Greenwich
+        (timedelta(days=4), "UTC"),
+    ],
+)
+def test_the_browser_judges_as_the_server_does(
+    serving: Callable, browser, age: timedelta, zone: str
+) -> None:
     now = datetime(2026, 6, 1, 12, tzinfo=UTC)
     chance = random.Random(7)
     packs = some_packs(chance, now.date())
@@ -124,6 +133,7 @@ def test_the_browser_judges_as_the_server_does(serving: Callable, browser, age: 
         lots=((first, "L1"), (second, "")),
         withdrawn=(),
         last_days=((third, "L2", date(2026, 5, 30)), (third, "L3", date(2026, 6, 3))),
+        zone=zone,
     )
     expected = [
         OfflineSnapshot(content).stops(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from epcis.database.site_zone import zone_of
 from epcis.store.effect import party_key
 from epcis.store.items import contents, holding, items
 from verification.acts.kinds import KINDS, ActKind, ActShape, Whereabouts
@@ -160,6 +161,7 @@ class ActFacts:
             lot_state=stops.lot(gtin, lot, self._market),
             doubt=stops.doubt(gtin, lot, asked.serial),
             extended=stops.extended(gtin, lot),
+            zone=zone_of(self._snapshot),
         )
 
     def _of_container(self, item: StoredItem | None) -> tuple[Reason, ...]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from epcis.clock import day_in
 from schemas.dispositions import Condition
 from verification.decision.act import TAKING_OUT, MatrixRow, PackAct
 from verification.decision.rule_pack import Ruling
@@ -157,7 +158,7 @@ def decide(facts: Facts, wish: Wish, rules: RulePack, now: datetime) -> Judgemen
     """Judge an act on a pack.
 
     `now` is the time the act is judged at. A pack may be used through the whole day of its expiry,
-    in UTC. Values the caller did not give are not compared.
+    in the site's time zone. Values the caller did not give are not compared.
 
     >>> from datetime import UTC, datetime
     >>> from verification.decision.act import TO_VERIFY, Asked
@@ -270,7 +271,7 @@ def _is_over(facts: Facts, now: datetime) -> bool:
     last = (pack.expiry if pack is not None else None) or facts.asked.expiry
     if extended is not None and (last is None or extended > last):
         last = extended
-    return last is not None and now.date() > last
+    return last is not None and day_in(facts.zone, now) > last
 
 
 def _state(pack: KnownPack) -> Iterator[Reason]:

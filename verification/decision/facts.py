@@ -17,6 +17,7 @@ from sqlalchemy import select
 from epcis.database.columns import moment_of
 from epcis.database.columns import pack_key as packed
 from epcis.database.raw_driver import ListQuestion, RawDriver
+from epcis.database.site_zone import zone_of
 from epcis.lot_facts import read_expiry
 from epcis.store.items import items
 from epcis.store.lots_recorded import lots_recorded
@@ -101,6 +102,8 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
     """False where an act says that it was done before the upload or release, or too long ago."""
     is_peer_silent: bool = False
     """A repository that may know the pack did not answer."""
+    zone: str = "UTC"
+    """The site's time zone (IANA): a pack may be used to the end of its expiry day there."""
 
     @property
     def is_recalled(self) -> bool:
@@ -310,6 +313,7 @@ def facts_from(
         lots_recorded=lots,
         expiries_recorded=expiries,
         readings=readings,
+        zone=zone_of(snapshot),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from epcis.database.raw_driver import RawDriver
+from epcis.database.site_zone import zone_of
 from verification.decision.act import TO_LOOK_UP, Asked
 from verification.decision.decide import decide
 from verification.decision.facts import (
@@ -49,6 +50,7 @@ class GroupJudge:
     ) -> None:
         self._driver = RawDriver(snapshot)
         self._stops, self._now, self._market = stops, now, market
+        self._zone = zone_of(snapshot)
         self._judged: dict[tuple[object, ...], tuple[Reason, ...]] = {}
         self._master: dict[str, dict[str, str]] = {}
 
@@ -88,6 +90,7 @@ class GroupJudge:
             extended=stops.extended(gtin, code),
             exempt=stops.is_exempt(gtin, code, self._market),
             readings=("a reading beyond the limits",) if is_sensed else (),
+            zone=self._zone,
         )
 
     def _recorded(self, lot: StockLot, state: ItemState) -> RecordedPack:

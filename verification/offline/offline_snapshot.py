@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlalchemy import or_, select, union
 from starlette.responses import Response
 
+from epcis.clock import day_in
+from epcis.database.site_zone import site_day, zone_of
 from epcis.http_context import now_of, store_of
 from epcis.problem import Problem
 from epcis.store.event_tables import item, item_state, lot, master_data_lot
@@ -90,6 +92,8 @@ class SnapshotContent(msgspec.Struct, frozen=True):
     """GTINs withdrawn from the market."""
     last_days: tuple[tuple[str, str, date], ...] = ()
     """GTIN, lot and last day of lots that are over, or will be while the snapshot is fresh."""
+    zone: str = "UTC"
+    """Time zone of the site (IANA), where an expiry day ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +119,23 @@ class OfflineSnapshot:
         content = self.content
         if gtin in content.withdrawn:
             return "withdrawn"
-        if expiry is not None and now.date() > expiry and not self._is_extended(gtin, lot, now):
+        today = day_in(content.zone, now)
+        if expiry is not None and today > expiry and not self._is_extended(gtin, lot, today):
             return "expired"
         key = history.pack_key(gtin, serial)
         places = _places(key, content.bits, content.hashes) if content.bits else iter(())
         if content.bits and all(content.filter[at >> 3] >> (at & 7) & 1 for at in places):
             return "pack"
         stopped = {of for code, of in content.lots if code == gtin}
-        over = {of for code, of, last in content.last_days if code == gtin and now.date() > last}
+        over = {of for code, of, last in content.last_days if code == gtin and today > last}
         if (lot is None and stopped | over) or stopped & {lot, ""}:
             return "lot"
         return "expired" if lot in over else ""
 
-    def _is_extended(self, gtin: str, lot: str | None, now: datetime) -> bool:
+    def _is_extended(self, gtin: str, lot: str | None, today: date) -> bool:
         """Whether the manufacturer gave the lot a later day than the printed one."""
         last = [day for code, of, day in self.content.last_days if (code, of) == (gtin, lot)]
-        return bool(last) and now.date() <= max(last)
+        return bool(last) and today <= max(last)
 
 
 def take(snapshot: Snapshot, now: datetime, *, market: str = "") -> bytes:
@@ -167,7 +172,8 @@ def take(snapshot: Snapshot, now: datetime, *, market: str = "") -> bytes:
         filter=_filter(keys, bits, hashes),
         lots=tuple(sorted(lots)),
         withdrawn=withdrawn,
-        last_days=tuple(_last_days(snapshot, stops, (now + AGE_MAX).date())),
+        last_days=tuple(_last_days(snapshot, stops, site_day(snapshot, now + AGE_MAX))),
+        zone=zone_of(snapshot),
     )
     return msgspec.json.encode(content)
 

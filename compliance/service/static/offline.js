@@ -92,7 +92,8 @@ function keyOf(gtin, serial) {
 // Why a pack must wait, as OfflineSnapshot.stops says it; empty where nothing stops it.
 export async function stops(content, { gtin, serial, lot = null, expiry = null }, now = new Date()) {
   if (now - new Date(content.made) > AGE_MS_MAX) return "stale";
-  const today = now.toISOString().slice(0, 10);
+  // Swedish dates are written as ISO 8601 writes them; an expiry day ends where the site is.
+  const today = now.toLocaleDateString("sv-SE", { timeZone: content.zone ?? "UTC" });
   if (content.withdrawn.includes(gtin)) return "withdrawn";
   const days = content.last_days.filter(([code]) => code === gtin);
   const own = days.filter(([, of]) => of === lot).map(([, , last]) => last).sort();
