@@ -221,7 +221,7 @@ def _effect(cause: _EffectCause, role: Role) -> Effect:
         holder=_holder(cause),
         shipper=_shipper(cause) if step in _LEAVING else "",
         read_at=_party_at(cause.read_point),
-        owner=owner_of(cause.destinations) or owner_of(cause.sources),
+        owner=_owner(cause),
         leaves=step in _LEAVING,
         is_void=step == _VOIDING,
         is_undo=is_undo,
@@ -379,6 +379,12 @@ def owner_of(parties: tuple[Party, ...] | None) -> str:
     """The owner that a source or destination list names, empty where it names none."""
     owners = (one.id for one in parties or () if bare("sdt", one.type) == "owning_party")
     return next(map(party_key, owners), "")
+
+
+def _owner(cause: _EffectCause) -> str:
+    if cause.step == _VOIDING:  # its destination is who did not get the goods
+        return owner_of(cause.sources)
+    return owner_of(cause.destinations) or owner_of(cause.sources)
 
 
 def _location(cause: _EffectCause) -> str:

@@ -142,9 +142,11 @@ def _after_end(before: ItemState, what: Effect) -> tuple[ItemStatus, str]:
 
 def _placed(before: ItemState, what: Effect) -> ItemState:
     """Place, holder and disposition after an event."""
-    holder = what.holder
+    holder, owner = what.holder, what.owner or before.owner
     if what.is_void:
         holder = holder or before.shipper or what.read_at
+        if not what.owner and owner == before.holder:
+            owner = ""  # who was to get the goods does not own them; no event says who does
     shipper = before.shipper
     if what.leaves:
         shipper = what.shipper or shipper or before.holder
@@ -155,7 +157,7 @@ def _placed(before: ItemState, what: Effect) -> ItemState:
         location=what.location or ("" if what.leaves else before.location),
         holder=holder or before.holder,
         shipper=shipper,
-        owner=what.owner or ("" if what.forgets_owner else before.owner),
+        owner="" if what.forgets_owner and not what.owner else owner,
     )
 
 

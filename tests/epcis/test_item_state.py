@@ -433,6 +433,39 @@ def test_the_owner_is_not_who_has_the_goods(store):
     assert state(store).holder == "/414/" + WHOLESALER
 
 
+@pytest.mark.parametrize(
+    ("facts", "whose"),
+    [
+        ({"sources": (party("owning_party", MAKER),)}, "/414/" + MAKER),
+        (
+            {
+                "sources": (party("owning_party", MAKER),),
+                "destinations": (party("owning_party", WHOLESALER),),
+            },
+            "/414/" + MAKER,
+        ),
+        ({"destinations": (party("owning_party", WHOLESALER),)}, ""),
+        ({}, ""),
+    ],
+)
+def test_goods_whose_shipping_is_void_are_not_the_customers(store, facts, whose):
+    told(store, *PACKED, owned(receive(25, [PALLET]), MAKER), owned(ship(30, [PALLET]), WHOLESALER))
+    assert owner(store) == "/414/" + WHOLESALER
+    told(store, voided(40, [PALLET], **facts))
+    assert owner(store) == owner(store, PALLET) == whose
+
+
+def test_goods_that_were_shipped_without_a_new_owner_keep_theirs_when_it_is_void(store):
+    told(
+        store,
+        *PACKED,
+        owned(receive(25, [PALLET]), MAKER),
+        ship(30, [PALLET], WHOLESALER, PHARMACY),
+    )
+    told(store, voided(40, [PALLET]))
+    assert owner(store) == "/414/" + MAKER
+
+
 EARLIER = (*PACKED, owned(receive(30, [CASE]), MAKER))
 ADDED = (
     commission(31, [pack(9)]),
