@@ -25,6 +25,7 @@ from compliance.quarantine.subject import (
     QuarantineSubject,
     things_in,
 )
+from compliance.warehouse.warehouse_tables import lot_inspection
 from epcis.capture import record
 from epcis.database.columns import microseconds, moment_of
 from epcis.ledger.entry import LeafKind
@@ -132,10 +133,13 @@ def place_quarantine(
     return placed
 
 
-def release_quarantine(tx: Transaction, number: str, *, why: str, by: str) -> QuarantineRecord:
+def release_quarantine(
+    tx: Transaction, number: str, *, why: str, by: str, inspection: str = ""
+) -> QuarantineRecord:
     """Free goods again, by somebody other than who held them. Raises QuarantineRefused.
 
-    What another quarantine holds as well stays held.
+    What another quarantine holds as well stays held. A lot under inspection is freed by the
+    decision about that `inspection` alone.
     """
     before = _found(tx, number)
     if before.released is not None:
@@ -145,6 +149,12 @@ def release_quarantine(tx: Transaction, number: str, *, why: str, by: str) -> Qu
             f"{by} placed quarantine {number}: a second person releases it (two-person rule)"
         )
     _check(why, by)
+    inspecting = select(lot_inspection.c.id).where(
+        lot_inspection.c.quarantine == number, lot_inspection.c.state == "open"
+    )
+    under = tx.connection.scalar(inspecting)
+    if under is not None and under != inspection:
+        raise QuarantineRefused(f"the lot is under inspection {under}: release it there")
     tx.connection.execute(
         update(quarantine)
         .where(quarantine.c.id == number)

@@ -41,6 +41,7 @@ from epcis.store.stays import stays_in
 from epcis.trace import path
 from schemas.cbv import bare
 from schemas.gs1.epc import canonical_key
+from verification.acts.event import ORDER_URN
 from verification.decision.many import is_pack, name_of
 
 if TYPE_CHECKING:
@@ -391,8 +392,9 @@ def under_transaction(snapshot: Snapshot, transaction: str) -> list[int]:
 def shipment_events(snapshot: Snapshot, number: str) -> list[int]:
     """The events under what people call a shipment.
 
-    The URI of an order, despatch advice or invoice; its number, as any known party wrote it; an
-    SSCC as digits, URN or Digital Link; or a partner and a day, as `0366666000014 2026-11-20`.
+    The URI of an order, despatch advice or invoice; its number, as any known party or this site
+    wrote it; an SSCC as digits, URN or Digital Link; or a partner and a day, as
+    `0366666000014 2026-11-20`.
     """
     text = number.strip()
     gln, _, day = text.partition(" ")
@@ -405,7 +407,7 @@ def shipment_events(snapshot: Snapshot, number: str) -> list[int]:
     if exact or ":" in text:
         return exact
     parties = snapshot.connection.scalars(select(event_party.c.party).distinct())
-    uris = [f"urn:epcglobal:cbv:bt:{party[5:18]}:{text}" for party in parties]
+    uris = [ORDER_URN + text, *(f"urn:epcglobal:cbv:bt:{party[5:18]}:{text}" for party in parties)]
     return sorted({seq for uri in uris for seq in under_transaction(snapshot, uri)})
 
 

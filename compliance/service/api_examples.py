@@ -178,6 +178,10 @@ EXAMPLES: Mapping[str, JsonValue] = {
     "/counts/{number}/recount": {"why": "the aisle was moved meanwhile"},
     "/counts/{number}/cancel": {"why": "opened for the wrong site"},
     "/counts/{number}/close": {"why": "counted twice, the same"},
+    "/inspections": {"gtin": _GTIN, "lot": _LOT, "why": "first delivery of a new supplier"},
+    "/inspections/{number}/results": {"scan": _PACK, "result": "passed"},
+    "/inspections/{number}/release": {"why": "every sample passed"},
+    "/inspections/{number}/reject": {"why": "two seals were broken"},
     "/orders/put-back": {
         "clientId": "till-1-000125",
         "number": "PO-4711",

@@ -39,6 +39,7 @@ _PLACES = (
     MenuPlace("/stock", "Stock", "stock", "What is here, what expires next, what is held."),
     MenuPlace("/orders", "Orders", "orders", "Orders and pick lists."),
     MenuPlace("/counts", "Counts", "counts", "Count the stock and settle what differs."),
+    MenuPlace("/inspections", "Inspections", "proof", "Lots under inspection, and who releases."),
     MenuPlace("/insight", "Insight", "insight", "What lasts how long, sells slowly or gets lost."),
     MenuPlace("/alerts", "Alerts", "alert", "Packs that were not confirmed, and what is done."),
     MenuPlace("/returns", "Returns", "back", "Verify packs that came back before they are resold."),

@@ -50,6 +50,14 @@ def of_the_warehouse() -> Iterator[AccessRule]:
         POST /counts/{number}/close
         """,
     )
+    inspections = "GET /inspections\nGET /inspections/{number}\nPOST /inspections/{number}/page"
+    yield from rows_of(Own.OPERATOR, "act", inspections, is_page=True)
+    yield from rows_of(Own.OPERATOR, "act", "POST /inspections/{number}/results")
+    decided = "POST /inspections\nPOST /inspections/{number}/release"
+    decided += "\nPOST /inspections/{number}/reject"
+    yield from rows_of(Own.OPERATOR, "hold", decided)
+    forms = "POST /inspections/new\nPOST /inspections/{number}/decide"
+    yield from rows_of(Own.OPERATOR, "hold", forms, is_page=True)
     line = "GET /line\nPOST /line/commission\nPOST /line/pack"
     yield from rows_of(Own.PLACE, "act", line, is_page=True)
 

@@ -35,6 +35,7 @@ from compliance.service import (
     first_run_pages,
     identifier_pages,
     insight_pages,
+    inspection_pages,
     jump_pages,
     key_pages,
     label_pages,
@@ -142,6 +143,7 @@ def _of_the_warehouse() -> Iterator[APIRouter]:
     yield returns.router
     yield return_pages.router
     yield count_pages.router
+    yield inspection_pages.router
     yield order_pages.router
     yield line_pages.router
     yield label_pages.router

@@ -1,4 +1,4 @@
-"""The tables of orders and counts: what customers ask for, what was picked, what was counted.
+"""The tables of orders, counts and inspections: asked for, picked, counted, inspected.
 
 How much is in stock, reserved or shipped is in no table: item state says it (decision 0171).
 """
@@ -116,3 +116,40 @@ count_result = Table(
     info=proof(Register(by=("session",))),
 )
 """What differed when a count was closed."""
+
+lot_inspection = Table(
+    "lot_inspection",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("gtin", String(14), nullable=False),
+    Column("lot", String(20), nullable=False),
+    Column("site", Text, nullable=False, comment="canonical GLN key of where its packs lie"),
+    Column("quarantine", String(40), nullable=False, comment="that locks the lot"),
+    Column("lot_packs", Integer, nullable=False, comment="in stock when it was opened"),
+    Column("sample_size", Integer, nullable=False, comment="packs that are inspected at least"),
+    Column("failed_max", Integer, nullable=False, comment="failed samples that still release"),
+    Column("state", String(10), nullable=False),
+    Column("opened_us", BigInteger, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("ended_by", String(100), nullable=False),
+    Column("ended_why", Text, nullable=False),
+    Index("lot_inspection_lot", "gtin", "lot"),
+    info=proof(Register()),
+)
+
+inspection_sample = Table(
+    "inspection_sample",
+    metadata,
+    Column("inspection", String(40), primary_key=True),
+    Column("key", Text, primary_key=True, comment="canonical key of the pack"),
+    Column("is_drawn", Boolean, nullable=False, comment="by chance; else somebody chose it"),
+    Column("place", Text, nullable=False, comment="where it lay when it was drawn or inspected"),
+    Column("result", String(10), nullable=False, comment="passed, failed, or empty"),
+    Column("note", Text, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at_us", BigInteger),
+    Column("event", Text, nullable=False, comment="the event of its inspection, or empty"),
+    info=proof(Register()),
+)

@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "serials": ("serials",),
     "orders": ("order",),
     "counts": ("count",),
+    "inspections": ("inspection",),
     "labels": ("label",),
     "backups": ("backup", "restore"),
     "validating": ("validation",),

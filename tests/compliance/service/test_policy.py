@@ -399,6 +399,7 @@ def test_every_way_to_release_asks_for_the_same_second_person() -> None:
         ("/quarantine/board/release", "release"),
         ("/acts/release", "release"),
         ("/work/release", "release"),
+        ("/inspections/{number}/release", ""),  # by a second person, whatever the switch says
     }
 
 

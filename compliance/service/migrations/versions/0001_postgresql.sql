@@ -1710,6 +1710,60 @@ COMMENT ON COLUMN count_result.event IS 'the event that adjusted it, or empty';
 -- next
 COMMENT ON COLUMN count_result.seen_us IS 'when it was last seen, before the count';
 -- next
+CREATE TABLE lot_inspection (
+	id VARCHAR(40) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	site TEXT NOT NULL,
+	quarantine VARCHAR(40) NOT NULL,
+	lot_packs INTEGER NOT NULL,
+	sample_size INTEGER NOT NULL,
+	failed_max INTEGER NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	why TEXT NOT NULL,
+	ended_us BIGINT,
+	ended_by VARCHAR(100) NOT NULL,
+	ended_why TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX lot_inspection_lot ON lot_inspection (gtin, lot);
+-- next
+COMMENT ON COLUMN lot_inspection.site IS 'canonical GLN key of where its packs lie';
+-- next
+COMMENT ON COLUMN lot_inspection.quarantine IS 'that locks the lot';
+-- next
+COMMENT ON COLUMN lot_inspection.lot_packs IS 'in stock when it was opened';
+-- next
+COMMENT ON COLUMN lot_inspection.sample_size IS 'packs that are inspected at least';
+-- next
+COMMENT ON COLUMN lot_inspection.failed_max IS 'failed samples that still release';
+-- next
+CREATE TABLE inspection_sample (
+	inspection VARCHAR(40) NOT NULL,
+	key TEXT NOT NULL,
+	is_drawn BOOLEAN NOT NULL,
+	place TEXT NOT NULL,
+	result VARCHAR(10) NOT NULL,
+	note TEXT NOT NULL,
+	by VARCHAR(100) NOT NULL,
+	at_us BIGINT,
+	event TEXT NOT NULL,
+	PRIMARY KEY (inspection, key)
+);
+-- next
+COMMENT ON COLUMN inspection_sample.key IS 'canonical key of the pack';
+-- next
+COMMENT ON COLUMN inspection_sample.is_drawn IS 'by chance; else somebody chose it';
+-- next
+COMMENT ON COLUMN inspection_sample.place IS 'where it lay when it was drawn or inspected';
+-- next
+COMMENT ON COLUMN inspection_sample.result IS 'passed, failed, or empty';
+-- next
+COMMENT ON COLUMN inspection_sample.event IS 'the event of its inspection, or empty';
+-- next
 CREATE TABLE lease (
 	work TEXT NOT NULL,
 	holder TEXT NOT NULL,

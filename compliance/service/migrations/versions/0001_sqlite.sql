@@ -1292,6 +1292,40 @@ CREATE TABLE count_result (
 -- next
 CREATE INDEX count_result_key ON count_result ("key");
 -- next
+CREATE TABLE lot_inspection (
+	id VARCHAR(40) NOT NULL,
+	gtin VARCHAR(14) NOT NULL,
+	lot VARCHAR(20) NOT NULL,
+	site TEXT NOT NULL,
+	quarantine VARCHAR(40) NOT NULL,
+	lot_packs INTEGER NOT NULL,
+	sample_size INTEGER NOT NULL,
+	failed_max INTEGER NOT NULL,
+	state VARCHAR(10) NOT NULL,
+	opened_us BIGINT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	why TEXT NOT NULL,
+	ended_us BIGINT,
+	ended_by VARCHAR(100) NOT NULL,
+	ended_why TEXT NOT NULL,
+	PRIMARY KEY (id)
+);
+-- next
+CREATE INDEX lot_inspection_lot ON lot_inspection (gtin, lot);
+-- next
+CREATE TABLE inspection_sample (
+	inspection VARCHAR(40) NOT NULL,
+	"key" TEXT NOT NULL,
+	is_drawn BOOLEAN NOT NULL,
+	place TEXT NOT NULL,
+	result VARCHAR(10) NOT NULL,
+	note TEXT NOT NULL,
+	"by" VARCHAR(100) NOT NULL,
+	at_us BIGINT,
+	event TEXT NOT NULL,
+	PRIMARY KEY (inspection, "key")
+);
+-- next
 CREATE TABLE lease (
 	work TEXT NOT NULL,
 	holder TEXT NOT NULL,
