@@ -338,6 +338,8 @@ def _value(column: Column[Any], number: int) -> Any:
         return NOW + timedelta(minutes=number)
     if isinstance(column.type, LargeBinary):
         return bytes([number]) * 32
+    if isinstance(column.type, Boolean):
+        return number % 2 == 1
     return (
         f"{column.name}-{number}"[: getattr(column.type, "length", None) or 99]
         if isinstance(column.type, Text | String)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +12,7 @@ from compliance.service.cli.options import (
     Json,
     Now,
     acting,
+    grouped,
     opened_store,
     print_json,
     settings_for,
@@ -33,19 +35,27 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(inspection_app, name="inspection")
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """Where the lot lies, and how many of its packs are inspected."""
+
+    place: Annotated[str, typer.Option(help="GLN of the site; default: your own.")] = ""
+    samples: Annotated[
+        int, typer.Option(help="Packs to inspect; 0: the square root of the lot and one more.")
+    ] = 0
+    failed_max: Annotated[
+        int, typer.Option(help="Failed samples with which the lot may still be released.")
+    ] = 0
+
+
 @inspection_app.command("open")
+@grouped
 def open_(
     gtin: Annotated[str, typer.Argument(help="GTIN of the product.")],
     lot: Annotated[str, typer.Argument(help="Lot, as printed.")],
+    sampling: Sampling,
     why: Why,
     by: Person,
-    place: Annotated[str, typer.Option(help="GLN of the site; default: your own.")] = "",
-    samples: Annotated[
-        int, typer.Option(help="Packs to inspect; 0: the square root of the lot and one more.")
-    ] = 0,
-    failed_max: Annotated[
-        int, typer.Option(help="Failed samples with which the lot may still be released.")
-    ] = 0,
     database: Database = "",
     now: Now = None,
 ) -> None:
@@ -57,7 +67,7 @@ def open_(
     from compliance.service.practice import practice_of
 
     gln = practice_of(settings_for(database)).responder_gln
-    wanted = InspectionWanted(gtin, lot, why, place, samples, failed_max)
+    wanted = InspectionWanted(gtin, lot, why, sampling.place, sampling.samples, sampling.failed_max)
     with acting(database, now) as tx:
         made = open_inspection(tx, wanted, own_site=f"/414/{gln}" if gln else "", by=by)
     typer.echo(made.id)

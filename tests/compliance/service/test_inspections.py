@@ -91,7 +91,7 @@ async def inspect(hands, number, failing=()):
 
 
 async def test_a_lot_is_locked_at_once_and_free_when_a_second_person_released_it(
-    ann, eva, store
+    ann, eva, store, now
 ) -> None:
     inspection = await opened(ann)
     number = inspection["id"]
