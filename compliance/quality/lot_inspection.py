@@ -149,6 +149,7 @@ def open_inspection(
     if not 0 <= wanted.sample_size <= SAMPLES_MAX:
         raise InspectionRefused(f"sampleSize: at most {SAMPLES_MAX} packs of a lot are inspected")
     one_at_a_time(tx, WAREHOUSE)
+    _need_no_other(tx, gtin, lot)
     packs = _packs_of(tx, gtin, lot, site)
     size = min(wanted.sample_size or sample_size_of(len(packs)), len(packs), SAMPLES_MAX)
     if not packs:
@@ -307,6 +308,16 @@ def _of_row(snapshot: Snapshot, row: RowMapping) -> LotInspection:
         passed=results.get(SampleResult.PASSED.value, 0),
         failed=results.get(SampleResult.FAILED.value, 0),
     )
+
+
+def _need_no_other(tx: Transaction, gtin: str, lot: str) -> None:
+    table = lot_inspection.c
+    of_lot = select(table.id).where(
+        table.gtin == gtin, table.lot == lot, table.state == InspectionState.OPEN.value
+    )
+    other = tx.connection.scalar(of_lot)
+    if other is not None:
+        raise InspectionRefused(f"lot {lot} of {gtin} is under inspection already: {other}")
 
 
 def _need_open(tx: Transaction, number: str) -> LotInspection:

@@ -182,6 +182,7 @@ EXAMPLES: Mapping[str, JsonValue] = {
     "/inspections/{number}/results": {"scan": _PACK, "result": "passed"},
     "/inspections/{number}/release": {"why": "every sample passed"},
     "/inspections/{number}/reject": {"why": "two seals were broken"},
+    "/tables/excel": {"title": "Stock", "columns": ["Lot", "Packs"], "rows": [["A1B2", 12]]},
     "/orders/put-back": {
         "clientId": "till-1-000125",
         "number": "PO-4711",

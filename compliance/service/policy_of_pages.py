@@ -134,6 +134,7 @@ def of_pages() -> Iterator[AccessRule]:
     yield from rows_of(Own.PRODUCT, "recall", setting, is_page=True)
     yield from _of_stock_and_returns()
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets\nPOST /sheets", is_page=True)
+    yield from rows_of(Own.NOTHING, "verify", "POST /tables/excel")
     yield from rows_of(Own.OPERATOR, "capture", "GET /sheets/tables\nPOST /sheets/{table}")
     yield from rows_of(Own.OPERATOR, "query", "GET /sheets/{table}/file")
     yield from rows_of(Own.OPERATOR, "query", "GET /quarantine", is_page=True)

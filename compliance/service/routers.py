@@ -60,6 +60,7 @@ from compliance.service import (
     sheet_pages,
     sign_in_pages,
     stock_pages,
+    table_files,
     telemetry,
     token_routes,
     transaction_pages,
@@ -119,6 +120,7 @@ def _routers() -> Iterator[APIRouter]:
     yield quarantine.router
     yield sensor_pages.router
     yield sheet_pages.router
+    yield table_files.router
     yield sheets.router
     yield holds.router
     yield exports.router

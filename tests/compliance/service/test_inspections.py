@@ -177,6 +177,13 @@ async def test_what_cannot_be_inspected_is_refused_and_locks_nothing(ann, wrong,
     assert await verdict(ann, 1) == "OK"
 
 
+async def test_a_lot_has_one_open_inspection(ann) -> None:
+    first = await opened(ann)
+    wanted = {"gtin": GTIN, "lot": "L1", "why": "again", "place": PLANT}
+    refused = await ask(ann, "/inspections", 422, **wanted)
+    assert refused["detail"].endswith(f"is under inspection already: {first['id']}")
+
+
 async def test_an_inspection_on_the_page(ann, eva) -> None:
     await made(ann, range(1, 5))
     form = {"gtin": GTIN, "lot": "L1", "why": "new supplier", "place": PLANT, "sampleSize": "2"}
