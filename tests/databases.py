@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, cast
 import psycopg
 import pytest
 
+import compliance.service.migrations.tables  # noqa: F401  # so that `metadata` knows all tables
 from compliance.service.migrate import open_migrated
 from compliance.service.settings import Settings
 from epcis.ledger.store import Store
