@@ -384,6 +384,7 @@ SILENT = {
     ),
     r"(\w+ /|packtrail )(serials|label|line)": "numbers and labels before they are on a pack",
     r"(\w+ /|packtrail )counts?": "what lies where; an adjustment is an act, judged as those are",
+    r"GET /regulator": "what somebody read, and why",
     r"POST /tables/excel": "what a page has shown already, as a file",
     r"(\w+ /|packtrail )inspections?": "samples of a lot, which is on hold; a result is an act",
     r"(\w+ /|packtrail )orders?": "what customers ask for; packs are judged when they are picked",

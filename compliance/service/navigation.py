@@ -62,7 +62,7 @@ _PLACES = (
     MenuPlace("/approvals", "Approvals", "hands", "What waits for a second person.", True),
     MenuPlace("/log", "Log", "log", "The record nobody can change unnoticed, and who watches it."),
     MenuPlace("/keys", "Keys", "proof", "Certificates that dossiers are signed with."),
-    MenuPlace("/regulator", "Oversight", "eye", "What an authority may see, read-only."),
+    MenuPlace("/regulator", "Oversight", "eye", "What you read, why, and how to take it along."),
     MenuPlace("/health/page", "Health", "health", "Whether the server and its work are well."),
     MenuPlace("/sessions", "Sessions", "person", "Where you are signed in."),
     MenuPlace("/workstation", "Scanner", "keyboard", "Teach this workstation its scanner."),
@@ -71,6 +71,27 @@ _PLACES = (
     MenuPlace("/reference/api", "API", "code", "Every operation for programs."),
 )
 """Every place that may be shown, in order; most used first."""
+
+
+FIRST_PAGE = {
+    "manufacturer": "/line",
+    "wholesaler": "/work",
+    "pharmacist": "/",
+    "regulator": "/regulator",
+    "auditor": "/regulator",
+    "admin": "/health/page",
+    "capture-bot": "/files",
+}
+"""Where somebody of a role begins; who has scopes of no role begins at the scanner."""
+
+
+def first_page(role: str | None) -> str:
+    """The page that a person sees after signing in, where no other was asked for.
+
+    >>> first_page("regulator"), first_page(None)
+    ('/regulator', '/')
+    """
+    return FIRST_PAGE.get(role or "", "/")
 
 
 def places_of(caller: Caller, left_out: frozenset[str] = frozenset()) -> tuple[MenuPlace, ...]:

@@ -16,6 +16,7 @@ from compliance.service.purposes import (
     CHARACTERS_MIN,
     COOKIE,
     is_purpose,
+    own_reads,
     reads,
 )
 from epcis.http_context import caller_of, now_of, store_of
@@ -55,6 +56,16 @@ def purposes(request: Request) -> Response:
     """Who read data of your company, or of everybody, under a purpose; newest first."""
     with store_of(request).read() as snapshot:
         return JSONResponse(reads(snapshot, company_behind(snapshot, caller_of(request))))
+
+
+@router.get("/regulator", include_in_schema=False)
+def regulator_page(request: Request) -> Response:
+    """Where an authority or auditor begins: why they read, what they may see, what they read."""
+    caller = caller_of(request)
+    with store_of(request).read() as snapshot:
+        read = own_reads(snapshot, caller)
+    named = cookie_in(dict(request.scope["headers"]), COOKIE) or ""
+    return render("regulator.html", request, purpose=unquote(named), read=read)
 
 
 @router.get("/purpose", include_in_schema=False)

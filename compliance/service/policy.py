@@ -89,6 +89,7 @@ def _table() -> Iterator[AccessRule]:
     approve = "POST /approvals/{approval_id}/approve"
     yield from rows_of(Own.ASKED, ANY_KEY, approve, is_page=True, is_fresh=True)
     yield from rows_of(Own.PRODUCT, ANY_KEY, "GET /reads")
+    yield from rows_of(Own.SESSION, "export", "GET /regulator", is_page=True)
     yield from rows_of(
         Own.SESSION,
         ANY_KEY,

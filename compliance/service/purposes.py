@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from sqlalchemy import insert, or_, select
@@ -21,6 +21,7 @@ from epcis.problem import Problem
 from verification.registry.pack_tables import product
 
 if TYPE_CHECKING:
+    from sqlalchemy import Row
     from starlette.types import Scope
 
     from compliance.service.access_rule import AccessRule
@@ -91,13 +92,21 @@ def reads(snapshot: Snapshot, company: ActingCompany) -> list[dict[str, object]]
     wanted = select(purpose_read).order_by(table.at_us.desc()).limit(LISTED_MAX)
     if not company.is_operator:
         wanted = wanted.where(or_(table.owner == "", table.owner.in_(company.names)))
-    return [
-        {
-            "at": moment_of(row.at_us).isoformat(),
-            "by": row.by,
-            "role": row.role,
-            "purpose": row.purpose,
-            "address": row.address,
-        }
-        for row in snapshot.connection.execute(wanted)
-    ]
+    return [_as_dict(row) for row in snapshot.connection.execute(wanted)]
+
+
+def own_reads(snapshot: Snapshot, caller: Caller) -> list[dict[str, object]]:
+    """What a caller read under a purpose, newest first."""
+    table = purpose_read.c
+    wanted = select(purpose_read).where(table.by == caller.name).order_by(table.at_us.desc())
+    return [_as_dict(row) for row in snapshot.connection.execute(wanted.limit(LISTED_MAX))]
+
+
+def _as_dict(row: Row[Any]) -> dict[str, object]:
+    return {
+        "at": moment_of(row.at_us).isoformat(),
+        "by": row.by,
+        "role": row.role,
+        "purpose": row.purpose,
+        "address": row.address,
+    }

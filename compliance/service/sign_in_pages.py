@@ -11,6 +11,7 @@ from compliance.service import access
 from compliance.service.accounts import grant_of_password
 from compliance.service.context import service_context_of
 from compliance.service.gate import SESSION_COOKIE
+from compliance.service.navigation import first_page
 from compliance.service.pages import issuer_of, render, sign_in_page, way_back
 from compliance.service.sessions import (
     SessionLimits,
@@ -55,7 +56,7 @@ def sign_in(
         return sign_in_page(request, refused.detail, refused.status, way)
     if grant is None:
         return sign_in_page(request, "Name and password do not belong together.", 403, way)
-    return opened(request, grant, RedirectResponse(way, status_code=303))
+    return opened(request, grant, _onward(grant, way))
 
 
 @router.get("/sign-in/{token}")
@@ -66,7 +67,7 @@ def sign_in_by_link(token: str, request: Request) -> Response:
         grant = access.grant_of_link(tx, token, now=now)
     if grant is None:
         return sign_in_page(request, "This link was used before or is too old.", 403)
-    return opened(request, grant, RedirectResponse("/", status_code=303))
+    return opened(request, grant, _onward(grant, "/"))
 
 
 @router.post("/sign-out")
@@ -139,6 +140,12 @@ def _limits(request: Request) -> SessionLimits:
 def _grant(request: Request, name: str, password: str) -> Grant | None:
     client = caller_of(request).client
     return grant_of_password(store_of(request), name, password, client, now_of(request))
+
+
+def _onward(grant: Grant, way: str) -> Response:
+    """To where somebody was, or to where their role begins."""
+    place = first_page(grant.role) if way == "/" else way
+    return RedirectResponse(place, status_code=303)
 
 
 def _step_up_page(request: Request, say: str, way: str) -> Response:

@@ -14,6 +14,8 @@ from compliance.service.access import EVERYTHING, Grant
 from compliance.service.accounts import put_account
 from compliance.service.app import create_app
 from compliance.service.context import ServiceContext
+from compliance.service.navigation import FIRST_PAGE
+from compliance.service.policy import ROLES
 from compliance.service.purposes import reads
 from epcis.http_context import Caller
 from tests.compliance.service.browsers import WORD
@@ -146,3 +148,37 @@ def test_a_person_is_told_on_a_page_that_the_release_waits(browser_of, settings)
     ann.sign_in()
     waits = ann.post("/quarantine/board/release", number="Q-1", why="seals are whole")
     assert (waits.status_code, "A second person is asked" in waits.text) == (202, True)
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_who_signs_in_begins_where_their_role_works(browser, store, now, role) -> None:
+    with store.write(now) as tx:
+        put_account(tx, Grant.of_role("rae", role), WORD, by="qa")
+    rae = browser()
+    place = rae.sign_in("rae").headers["location"]
+    assert place == FIRST_PAGE[role]
+    page = rae.get(place)
+    assert page.status_code == 200, (place, page.text[-500:])
+    assert "<h1" in page.text
+
+
+def test_who_was_on_the_way_somewhere_gets_there(browser) -> None:
+    ann = browser()
+    sent = ann.post("/sign-in", name="ann", password=WORD, way="/stock?lot=L1")
+    assert sent.headers["location"] == "/stock?lot=L1"
+
+
+def test_an_authority_begins_with_its_purpose_and_sees_what_it_read(browser, store, now) -> None:
+    with store.write(now) as tx:
+        put_account(tx, Grant.of_role("inspector", "regulator"), WORD, by="qa")
+    inspector = browser()
+    inspector.sign_in("inspector")
+    assert "Say why you read" in inspector.get("/regulator").text
+    inspector.post("/purpose", purpose="case 4711", back="/dossiers")
+    inspector.get("/dossiers")
+    page = inspector.get("/regulator").text
+    assert "case 4711" in page
+    assert "GET /dossiers" in page
+    stranger = browser()
+    stranger.sign_in()
+    assert "case 4711" not in stranger.get("/regulator").text
