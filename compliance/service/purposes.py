@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from sqlalchemy import insert, or_, select
@@ -21,7 +21,7 @@ from epcis.problem import Problem
 from verification.registry.pack_tables import product
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row
+    from sqlalchemy import RowMapping
     from starlette.types import Scope
 
     from compliance.service.access_rule import AccessRule
@@ -92,21 +92,22 @@ def reads(snapshot: Snapshot, company: ActingCompany) -> list[dict[str, object]]
     wanted = select(purpose_read).order_by(table.at_us.desc()).limit(LISTED_MAX)
     if not company.is_operator:
         wanted = wanted.where(or_(table.owner == "", table.owner.in_(company.names)))
-    return [_as_dict(row) for row in snapshot.connection.execute(wanted)]
+    return [_as_dict(row) for row in snapshot.connection.execute(wanted).mappings()]
 
 
 def own_reads(snapshot: Snapshot, caller: Caller) -> list[dict[str, object]]:
     """What a caller read under a purpose, newest first."""
     table = purpose_read.c
     wanted = select(purpose_read).where(table.by == caller.name).order_by(table.at_us.desc())
-    return [_as_dict(row) for row in snapshot.connection.execute(wanted.limit(LISTED_MAX))]
+    rows = snapshot.connection.execute(wanted.limit(LISTED_MAX)).mappings()
+    return [_as_dict(row) for row in rows]
 
 
-def _as_dict(row: Row[Any]) -> dict[str, object]:
+def _as_dict(row: RowMapping) -> dict[str, object]:
     return {
-        "at": moment_of(row.at_us).isoformat(),
-        "by": row.by,
-        "role": row.role,
-        "purpose": row.purpose,
-        "address": row.address,
+        "at": moment_of(row["at_us"]).isoformat(),
+        "by": row["by"],
+        "role": row["role"],
+        "purpose": row["purpose"],
+        "address": row["address"],
     }

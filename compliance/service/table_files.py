@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from pydantic import BaseModel, Field, StrictFloat, StrictInt
-from xlsxwriter import Workbook
 
 from epcis.http_context import Caller, needs
 from epcis.problem import Problem
@@ -47,6 +46,8 @@ def excel_of(table: ShownTable) -> bytes:
     >>> excel_of(ShownTable(title="Stock", columns=["Lot", "Packs"], rows=[["L1", 7]]))[:2]
     b'PK'
     """
+    from xlsxwriter import Workbook  # only who takes a table along pays for it
+
     made = io.BytesIO()
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with Workbook(made, options) as book:
