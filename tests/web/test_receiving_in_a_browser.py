@@ -22,6 +22,11 @@ def test_a_tote_with_one_pack_too_many_is_scanned_and_taken_in(
         for number, serial in enumerate(("U1", "U2", "U3", "U4"), 1):
             browser.find("#scan").send_keys(f"(01)00355555678908(21){serial}\n")
             browser.until("main", f"{number} of 4 awaited packs are here")
+        browser.driver.get(server.address + "/stock")  # somebody closes the page
+        browser.driver.get(server.address + "/receive?number=PO-8841")
+        browser.until(".draft", "4 scans of this delivery were not taken in")
+        browser.press("[data-go-on]")
+        browser.until("main", "4 of 4 awaited packs are here")
         browser.find("#scan").send_keys("(01)00355555678908(21)U9\n")
         browser.until('[data-outcome="not announced"]', "keep it aside")
         browser.until(".aside", "U9")

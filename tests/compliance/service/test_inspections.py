@@ -201,6 +201,7 @@ async def test_an_inspection_on_the_page(ann, eva) -> None:
     answer = await ann.client.post(f"{where}/page", data=wrong, headers=headers)
     assert answer.status_code == 422
     assert "a note to keep" in answer.text, "what was entered stays"
+    assert "Scanned: nonsense" in answer.text
     decided = {"deed": "released", "why": "all samples passed"}
     own = await ann.client.post(f"{where}/decide", data=decided, headers=headers)
     assert (own.status_code, "a second person decides" in own.text) == (422, True)
