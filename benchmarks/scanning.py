@@ -130,7 +130,7 @@ class Tally:
         easy = np.array(self.raw_read)
         print(
             f"time where raw reads it: {ours[easy].sum() / raw[easy].sum():.2f} x raw (most 1.5);"
-            f" whole set: {ours.sum() / raw.sum():.1f} x (at most 20);"
+            f" whole set: {float(ours.sum()) / float(raw.sum()):.1f} x (at most 20);"
             f" worst picture: {(ours / raw).max():.0f} x (at most 500)"
         )
         for stage, count in self.stages.most_common():

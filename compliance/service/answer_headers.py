@@ -13,6 +13,9 @@ _CSP = (
     "default-src 'self'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; "
     "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+_CAMERA_CSP = _CSP.replace("script-src 'self'", "script-src 'self' 'wasm-unsafe-eval'")
+"""Of the page with the camera alone: its reader of codes is compiled in the browser."""
+_CAMERA_PATH = "/"
 NOT_SNIFFED = (b"x-content-type-options", b"nosniff")
 """What every answer says besides."""
 NOT_STORED = (b"cache-control", b"private, no-store")
@@ -24,6 +27,10 @@ _HEADERS = (
     (b"referrer-policy", b"same-origin"),
 )
 """What whatever a browser may show says besides."""
+_OF_THE_CAMERA = tuple(
+    (name, _CAMERA_CSP.encode() if name == b"content-security-policy" else value)
+    for name, value in _HEADERS
+)
 
 
 def checkpoint_named(store: Store) -> tuple[tuple[bytes, bytes], ...]:
@@ -54,7 +61,8 @@ class AnswerHeaders:
                 known = caller is not None and not caller.is_anonymous
                 signed = checkpoint_named(self.store) if known else ()
                 kept = () if scope["path"].startswith("/static/") else (NOT_STORED,)
-                headers = (*signed, *kept, *((NOT_SNIFFED,) if is_json else _HEADERS))
+                of_page = _OF_THE_CAMERA if scope["path"] == _CAMERA_PATH else _HEADERS
+                headers = (*signed, *kept, *((NOT_SNIFFED,) if is_json else of_page))
                 extra = [pair for pair in headers if pair[0] not in present]
                 message["headers"] = [*message["headers"], *extra]
             await send(message)

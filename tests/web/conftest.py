@@ -66,7 +66,13 @@ class Browser:
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
+def browser_flags() -> tuple[str, ...]:
+    """Flags of Chromium that a test needs besides."""
+    return ()
+
+
+@pytest.fixture
+def browser(tmp_path: Path, browser_flags: tuple[str, ...]) -> Iterator[Browser]:
     chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not chromium or not chromedriver:
         pytest.skip("Debian's chromium and chromium-driver are not installed")
@@ -81,6 +87,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
         "--disable-component-update",
         "--window-size=1100,1400",
         f"--user-data-dir={tmp_path / 'profile'}",
+        *browser_flags,
     ):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})

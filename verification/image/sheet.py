@@ -183,7 +183,7 @@ def _grey_of(image: Image.Image) -> Grey:
 
 def _scaled_to_bytes(levels: npt.NDArray[np.float32]) -> Grey:
     levels = np.nan_to_num(levels)
-    low, high = float(levels.min()), float(levels.max())
+    low, high = float(np.min(levels)), float(np.max(levels))
     return ((levels - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8)
 
 

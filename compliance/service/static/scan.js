@@ -25,9 +25,20 @@ class PackScanner extends HTMLElement {
     this.batch.querySelector(".emptied").addEventListener("click", () => this.newTote());
     this.form.elements.tote?.addEventListener("change", () => this.newTote());
     this.newTote();
+    this.querySelector(".camera-opens")?.addEventListener("click", () => this.look());
     this.answer.addEventListener("click", (event) => {
       if (event.target.closest("[data-confirm] button")) this.confirm();
     });
+  }
+
+  // The camera's reader is a megabyte: it is fetched when somebody opens the camera.
+  async look() {
+    const { scanned } = await import("/static/camera.js");
+    const text = await scanned(document.querySelector("dialog.camera"));
+    this.field.focus();
+    if (!text) return;
+    this.field.value = text;
+    this.ask();
   }
 
   tellMode() {
