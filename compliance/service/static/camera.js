@@ -1,5 +1,5 @@
 // Reads packs with the camera, in this browser: the picture goes nowhere. Loaded when the camera is opened.
-import { prepareZXingModule, readBarcodes } from "/static/zxing/reader/index.js";
+import { readBarcodes } from "/static/zxing/reader/index.js";
 
 const SIDE_PX_MAX = 1280;
 const LOOK_EVERY_MS = 120;
@@ -9,8 +9,6 @@ const WHY = {
   NotFoundError: "No camera was found. Choose a picture, or use a scanner.",
   NotReadableError: "Another program uses the camera. Close it, and open the camera again.",
 };
-
-prepareZXingModule({ overrides: { locateFile: (file) => `/static/zxing/reader/${file}` } });
 
 const latin1 = new TextDecoder("latin1");
 // What a scanner would type: the symbology, then the bytes, separators and all.

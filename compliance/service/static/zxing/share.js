@@ -600,7 +600,7 @@ function H(e, t) {
 //#region src/share.ts
 var U = "3.1.6", W = "2c3dcfeffa7878950a58c1703c86774a428b0c91", G = { locateFile: (e, t) => {
 	let n = e.match(/_(.+?)\.wasm$/);
-	return n ? `https://fastly.jsdelivr.net/npm/zxing-wasm@3.1.6/dist/${n[1]}/${e}` : t + e;
+	return n ? `/static/zxing/${n[1]}/${e}` : t + e;
 } }, K = /* @__PURE__ */ new WeakMap();
 function q(e, t) {
 	return Object.is(e, t) || Object.keys(e).length === Object.keys(t).length && Object.keys(e).every((n) => Object.prototype.hasOwnProperty.call(t, n) && e[n] === t[n]);
