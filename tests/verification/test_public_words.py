@@ -28,11 +28,8 @@ WORDS = {
         unknown-product exempt genuine
     """,
     words.Result: """
-        done not-to-supply already-active repeat-tolerated repeat-tolerated-last exempt product-
-        unknown lot-and-serial-unknown serial-unknown lot-differs expiry-differs already-in-
-        state impossible undo-other-type undo-too-late undo-elsewhere undo-refused recalled held
-        withdrawn expired stopped to-check not-allowed not-owner time-not-plausible transaction-
-        reused cannot-tell
+        done not-to-supply already-active repeat-tolerated repeat-tolerated-last exempt product-unknown lot-and-serial-unknown serial-unknown lot-differs expiry-differs already-in-state impossible undo-other-type undo-too-late undo-elsewhere undo-refused recalled held
+        withdrawn expired stopped to-check not-allowed not-owner time-not-plausible transaction-reused cannot-tell
     """,
     act.ParticipantRole: "mah pd wholesaler pharmacy hospital nca nmvo repository unregistered",
     act.CustomerCategory: """
@@ -49,8 +46,7 @@ WORDS = {
     """,
     render.FailureReason: """
         Manufacturer_policy No_match_GTIN_Serial No_match_GTIN_Serial_Lot_Expiry
-        No_match_GTIN_Serial_Lot No_match_GTIN_Serial_Expiry No_reason_provided Not_for_re-
-        distribution
+        No_match_GTIN_Serial_Lot No_match_GTIN_Serial_Expiry No_reason_provided Not_for_re-distribution
     """,
     render.AdditionalInfo: "Illegitimate Suspect Recalled Expired ExpirationExtended",
 }
