@@ -75,6 +75,8 @@ class Notice(StrEnum):
     NOTE = "note"
 
 
+FACTS_CORRECTED = "facts corrected"
+"""Name of a step that changes facts of Form FDA 3911; its note has each value before and after."""
 SUSPICIONS = ("counterfeit", "diverted", "stolen", "adulterated", "fraudulent transaction", "unfit")
 """Why product is suspect (581(21)), and the classifications of Form FDA 3911."""
 EXCEPTIONS = (
@@ -160,6 +162,11 @@ class CaseFile:
     def due(self) -> datetime | None:
         """The time by which FDA and partners must be notified."""
         return self.illegitimate + NOTICE_DUE if self.illegitimate else None
+
+    @property
+    def why(self) -> str:
+        """The note with which the case came into its state; later notes do not replace it."""
+        return next(step.note for step in reversed(self.steps) if step.act == self.state)
 
     def notified(self, whom: Notice) -> datetime | None:
         """Time of the first notice; None where there is none yet."""
@@ -253,6 +260,44 @@ def take_step(
     return after
 
 
+def correct_facts(
+    tx: Transaction, case_id: str, facts: Mapping[str, str], *, by: str, reason: str = ""
+) -> CaseFile:
+    """Add or correct facts for Form FDA 3911, in any state; the history stays as a step.
+
+    An empty value takes a fact away. A reason is needed where a value changes that the case had:
+    FDA may have been notified with it. Raises CaseRefused.
+    """
+    before = _found(tx, case_id)
+    _check_facts(facts)
+    changed = {
+        name: value.strip()
+        for name, value in sorted(facts.items())
+        if value.strip() != before.facts.get(name, "")
+    }
+    if not changed:
+        raise CaseRefused("none of these facts differs from what the case has")
+    if len(before.steps) >= STEPS_MAX:
+        raise CaseRefused(f"a case has {STEPS_MAX} steps at most; open another")
+    if len(reason) > WORDS_CHARACTERS_MAX:
+        raise CaseRefused(f"a reason has {WORDS_CHARACTERS_MAX} characters at most")
+    replaced = [name for name in changed if before.facts.get(name)]
+    if replaced and not reason.strip():
+        raise CaseRefused(f"say in a reason why this changes: {', '.join(replaced)}")
+    after = {name: value for name, value in {**before.facts, **changed}.items() if value}
+    kept = orjson.dumps(after, option=orjson.OPT_SORT_KEYS).decode()
+    tx.connection.execute(update(case_file).where(case_file.c.id == case_id).values(facts=kept))
+    lines = [
+        f"{name}: {value or 'nothing'} (before: {before.facts.get(name) or 'nothing'})"
+        for name, value in changed.items()
+    ]
+    note = "\n".join([*lines, *([f"reason: {reason.strip()}"] if reason.strip() else [])])
+    _add_step(tx, case_id, len(before.steps) + 1, by=by, what=FACTS_CORRECTED, note=note)
+    corrected = _found(tx, case_id)
+    _log(tx, corrected, FACTS_CORRECTED, note=note, by=by)
+    return corrected
+
+
 def find_case(snapshot: Snapshot, case_id: str) -> CaseFile | None:
     """A case by its id, with its steps."""
     row = (
@@ -285,9 +330,13 @@ def _check(wanted: NewCase) -> None:
         raise CaseRefused("say which product is suspect: a lot, or a serial number")
     if not wanted.what.strip() or len(wanted.what) > WORDS_CHARACTERS_MAX:
         raise CaseRefused(f"say what was seen, in at most {WORDS_CHARACTERS_MAX} characters")
-    if odd := sorted(set(wanted.facts) - set(FACTS)):
+    _check_facts(wanted.facts)
+
+
+def _check_facts(facts: Mapping[str, str]) -> None:
+    if odd := sorted(set(facts) - set(FACTS)):
         raise CaseRefused(f"not a fact of Form FDA 3911: {', '.join(odd)}; see {', '.join(FACTS)}")
-    if any(len(value) > FACT_CHARACTERS_MAX for value in wanted.facts.values()):
+    if any(len(value) > FACT_CHARACTERS_MAX for value in facts.values()):
         raise CaseRefused(f"a fact has {FACT_CHARACTERS_MAX} characters at most")
 
 

@@ -72,7 +72,7 @@ def _suspect(cases: list[CaseFile]) -> Section:
                 _notified_at(one, Notice.FDA),
                 _notified_at(one, Notice.PARTNERS),
                 one.incident,
-                one.steps[-1].note,
+                one.why,
             )
             for one in cases
         ),
@@ -102,7 +102,7 @@ def _exceptions(cases: list[CaseFile]) -> Section:
                     (s.at.isoformat(timespec="minutes") for s in one.steps if s.act == "resolved"),
                     "",
                 ),
-                one.steps[-1].note,
+                one.why,
             )
             for one in cases
         ),

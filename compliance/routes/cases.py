@@ -13,6 +13,7 @@ from compliance.cases.cases import (
     CaseKind,
     CaseRefused,
     NewCase,
+    correct_facts,
     find_case,
     list_cases,
     open_case,
@@ -51,6 +52,13 @@ class StepWanted(BaseModel):
     act: str = Field(max_length=30)
     note: Words = ""
     incident: str = Field(default="", max_length=40, description="FDA's incident number")
+
+
+class FactsWanted(BaseModel):
+    """Facts for Form FDA 3911 by name, and why they change."""
+
+    facts: dict[str, str] = Field(min_length=1, max_length=40)
+    reason: Words = Field(default="", description="needed where a value changes")
 
 
 @router.post("", status_code=201)
@@ -99,6 +107,21 @@ def step(request: Request, caller: MayStop, case_id: str, body: StepWanted) -> d
     except CaseRefused as refused:
         raise Problem(409, "Not possible", str(refused)) from None
     return moved.as_dict()
+
+
+@router.post("/{case_id}/facts", status_code=201)
+def correct(
+    request: Request, caller: MayStop, case_id: str, body: FactsWanted
+) -> dict[str, object]:
+    """Add or correct facts for Form FDA 3911; the values before stay in the steps of the case."""
+    try:
+        with store_of(request).write(now_of(request)) as tx:
+            if find_case(tx, case_id) is None:
+                raise Problem(404, "No such case", f"there is no case {case_id}")
+            after = correct_facts(tx, case_id, body.facts, by=caller.name, reason=body.reason)
+    except CaseRefused as refused:
+        raise Problem(422, "Facts not changed", str(refused)) from None
+    return after.as_dict()
 
 
 @router.post("/{case_id}/letter", response_class=PlainTextResponse)

@@ -138,6 +138,10 @@ EXAMPLES: Mapping[str, JsonValue] = {
         "serial": _SERIAL,
         "what": "the seal is broken and the print differs",
     },
+    "/cases/{case_id}/facts": {
+        "facts": {"strength": "500 mg"},
+        "reason": "read wrongly from the photograph",
+    },
     "/cases/{case_id}/steps": {"act": "fda notified", "note": "Form 3911 sent"},
     "/partners/licences": {
         "gln": _WHOLESALER,

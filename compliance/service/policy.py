@@ -327,7 +327,7 @@ def _of_duties() -> Iterator[AccessRule]:
     yield from rows_of(Own.OPERATOR, "hold", "POST /quarantine\nPOST /cases")
     release = "POST /quarantine/{number}/release"
     yield from rows_of(Own.OPERATOR, "hold", release, approved="release")
-    further = "POST /cases/{case_id}/steps\nPOST /cases/{case_id}/letter"
+    further = "".join(f"POST /cases/{{case_id}}/{act}\n" for act in ("steps", "facts", "letter"))
     yield from rows_of(Own.OPERATOR, "hold", further)
     yield from rows_of(Own.OPERATOR, "act", "POST /receiving\nPOST /receiving/compare")
     yield from rows_of(

@@ -13,6 +13,7 @@ from compliance.cases.cases import (
     NewCase,
     Notice,
     State,
+    correct_facts,
     find_case,
     list_cases,
     open_case,
@@ -181,6 +182,53 @@ def test_form_3911_is_filled_from_the_case_and_the_partners_master_data(store, e
     assert (draft["place"], draft["initial_notification"]) == (3, 4)
     with pytest.raises(LookupError, match="there are 2015, 2025-draft"):
         form_3911(case, {}, edition="1999")
+
+
+def corrected(store: Store, case_id: str, facts: dict[str, str], reason: str = ""):
+    with store.write(NOW + timedelta(hours=3)) as tx:
+        return correct_facts(tx, case_id, facts, by="Bert", reason=reason)
+
+
+def test_a_fact_of_form_3911_is_corrected_after_the_notice_and_both_values_stay(told):
+    case = opened(told)
+    moved(told, case.id, "investigating")
+    moved(told, case.id, "illegitimate", hours=1, note="serial never issued by the maker")
+    moved(told, case.id, "fda notified", hours=2)
+    after = corrected(
+        told, case.id, {"quantity": "12 packs", "strength": "500 mg"}, "counted once more"
+    )
+    assert (after.state, after.why) == (State.ILLEGITIMATE, "serial never issued by the maker")
+    step = after.steps[-1]
+    assert (step.by, step.act, step.at) == ("Bert", "facts corrected", NOW + timedelta(hours=3))
+    assert step.note.splitlines() == [
+        "quantity: 12 packs (before: 10 packs)",
+        "strength: 500 mg (before: nothing)",
+        "reason: counted once more",
+    ]
+    form = {one.name: one.value for one in form_3911(after, {"strengthDescription": "5 mg"})}
+    assert (form["quantity"], form["strength"], form["report_type"]) == (
+        "12 packs", "500 mg", "Follow-up",
+    )  # fmt: skip
+    assert "ingredients" not in corrected(told, case.id, {"ingredients": ""}, "unknown").facts
+    assert list(audit_log(told)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason", "says"),
+    [
+        ({"quantity": "12 packs"}, " ", "say in a reason why this changes: quantity"),
+        ({"quantity": "10 packs"}, "so", "none of these facts differs"),
+        ({"lot": "L8"}, "so", "not a fact of Form FDA 3911: lot"),
+        ({"quantity": "1" * 2_001}, "so", "2000 characters at most"),
+        ({"strength": "5 mg"}, "s" * 4_001, "4000 characters at most"),
+    ],
+)
+def test_a_correction_that_cannot_be_changes_nothing(told, facts, reason, says):
+    case = opened(told)
+    with pytest.raises(CaseRefused, match=says):
+        corrected(told, case.id, facts, reason)
+    with told.read() as snapshot:
+        assert find_case(snapshot, case.id) == case
 
 
 def test_every_edition_of_the_form_numbers_its_fields_once_and_in_order():

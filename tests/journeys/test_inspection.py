@@ -24,6 +24,11 @@ def test_a_packet_for_fda_is_made_on_the_command_line(packtrail, examples, tmp_p
     ).json["id"]  # fmt: skip
     assert packtrail("case", "step", case, "investigating").code == 0
     assert packtrail("case", "step", case, "terminated").code == 1
+    assert packtrail("case", "correct", case, "--fact", "strength=500 mg").code == 0
+    changed = packtrail("case", "correct", case, "--fact", "strength=5 mg")
+    assert changed.code == 1
+    assert packtrail("case", "correct", case, "--fact", "strength").code == 2
+    assert "reason" in changed.err
     assert packtrail("case", "step", case, "illegitimate", "--note", "police report").code == 0
     form = {
         one["name"]: one["value"] for one in packtrail("case", "form-3911", case, "--json").json
@@ -92,6 +97,12 @@ def test_the_same_over_http_and_on_the_page(packtrail, serving, examples):  # no
         assert client.get(place).json()["state"] == "investigating"
         assert client.get(f"{place}/form-3911").json()[4]["value"] == "stolen"
         assert client.get(f"{place}/form-3911?edition=9").status_code == 422
+        facts = {"facts": {"strength": "500 mg"}}
+        assert client.post(f"{place}/facts", json=facts).json()["facts"] == facts["facts"]
+        again = client.post(f"{place}/facts", json={"facts": {"strength": "5 mg"}})
+        assert again.status_code == 422
+        assert again.headers["content-type"] == "application/problem+json"
+        assert client.post("/cases/C-none/facts", json=facts).status_code == 404
         assert client.get("/cases/C-none").status_code == 404
         assert client.post("/cases/C-none/steps", json={"act": "note"}).status_code == 404
         planned = client.post(

@@ -108,6 +108,29 @@ def step(
     show(moved, f"{moved['id']}  {moved['state']}", json=json)
 
 
+@cases.command()
+def correct(
+    case: Annotated[str, typer.Argument(help="Case whose facts change.")],
+    fact: Annotated[
+        list[str],
+        typer.Option(metavar="NAME=VALUE", help="New value; empty takes it away; may be repeated."),
+    ],
+    reason: Annotated[str, typer.Option(help="Why; needed where a value changes.")] = "",
+    database: Database = "",
+    now: Now = None,
+    json: Json = False,
+) -> None:
+    """Add or correct what Form FDA 3911 asks; the values before stay in the case's steps."""
+    from compliance.cases.cases import correct_facts
+
+    if odd := [one for one in fact if "=" not in one]:
+        stop(CANNOT_TELL, f"--fact is NAME=VALUE, not '{odd[0]}'")
+    facts = dict(one.partition("=")[::2] for one in fact)
+    with acting(database, now) as writing:
+        after = correct_facts(writing, case, facts, by="command", reason=reason).as_dict()
+    show(after, f"{after['id']}  {len(facts)} facts", json=json)
+
+
 @cases.command(name="list")
 def list_cases_(database: Database = "", json: Json = False) -> None:
     """The newest cases, newest first."""
