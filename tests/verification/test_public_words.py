@@ -19,26 +19,30 @@ WORDS = {
     words.ProductState: "Active Withdrawn",
     words.Doubt: "suspect illegitimate recalled quarantined",
     words.Reason: """
-        unknown-serial not-confirmed lot-differs expiry-differs illegitimate withdrawn recalled
-        expired lot-conflict expiry-conflict commissioned-twice seen-after-end stolen dispensed
-        destroyed exported sample free-sample checked-out decommissioned suspect held
-        quarantined locked no-pedigree-match mismatch non-conformant damaged needs-replacement
-        not-sellable sensor-alarm returned-after-end returned unavailable condition-unknown
-        unknown-disposition not-commissioned lot-not-recorded expiry-not-recorded cannot-tell
+        unknown-serial not-confirmed lot-differs expiry-differs illegitimate withdrawn
+        recalled expired lot-conflict expiry-conflict commissioned-twice seen-after-end
+        stolen dispensed destroyed exported sample free-sample checked-out
+        decommissioned suspect held quarantined locked no-pedigree-match mismatch
+        non-conformant damaged needs-replacement not-sellable sensor-alarm
+        returned-after-end returned unavailable condition-unknown unknown-disposition
+        not-commissioned lot-not-recorded expiry-not-recorded cannot-tell
         unknown-product exempt genuine
     """,
     words.Result: """
-        done not-to-supply already-active repeat-tolerated repeat-tolerated-last exempt product-unknown lot-and-serial-unknown serial-unknown lot-differs expiry-differs already-in-state impossible undo-other-type undo-too-late undo-elsewhere undo-refused recalled held
-        withdrawn expired stopped to-check not-allowed not-owner time-not-plausible transaction-reused cannot-tell
+        done not-to-supply already-active repeat-tolerated repeat-tolerated-last exempt
+        product-unknown lot-and-serial-unknown serial-unknown lot-differs expiry-differs
+        already-in-state impossible undo-other-type undo-too-late undo-elsewhere
+        undo-refused recalled held withdrawn expired stopped to-check not-allowed
+        not-owner time-not-plausible transaction-reused cannot-tell
     """,
     act.ParticipantRole: "mah pd wholesaler pharmacy hospital nca nmvo repository unregistered",
     act.CustomerCategory: """
-        other-supplier veterinarian dentist optician paramedic civil-protection university
-        prison school hospice nursing-home
+        other-supplier veterinarian dentist optician paramedic civil-protection
+        university prison school hospice nursing-home
     """,
     act.PackAct: """
-        verify supply partial-supply destroy export sample free-sample lock stolen check-out
-        undo
+        verify supply partial-supply destroy export sample free-sample lock stolen
+        check-out undo
     """,
     act.MatrixRow: """
         Active Supplied Exported Sample FreeSample Locked CheckedOut Destroyed Stolen
@@ -46,7 +50,8 @@ WORDS = {
     """,
     render.FailureReason: """
         Manufacturer_policy No_match_GTIN_Serial No_match_GTIN_Serial_Lot_Expiry
-        No_match_GTIN_Serial_Lot No_match_GTIN_Serial_Expiry No_reason_provided Not_for_re-distribution
+        No_match_GTIN_Serial_Lot No_match_GTIN_Serial_Expiry No_reason_provided
+        Not_for_re-distribution
     """,
     render.AdditionalInfo: "Illegitimate Suspect Recalled Expired ExpirationExtended",
 }
