@@ -15,6 +15,7 @@ from compliance.service.accounts import (
     hashed,
     put_account,
 )
+from compliance.service.navigation import FIRST_PAGE
 from epcis.fsck import fsck
 from tests.compliance.service.browsers import ANN, NOW, WORD
 
@@ -24,7 +25,8 @@ def test_a_name_and_its_password_open_a_session_and_signing_out_ends_it(browser,
     assert ann.get("/recalls/board").status_code == 401
     assert 'name="password"' in ann.get("/recalls/board").text
     signed_in = ann.sign_in()
-    assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/")
+    own = FIRST_PAGE["manufacturer"]
+    assert (signed_in.status_code, signed_in.headers["location"]) == (303, own)
     cookie = signed_in.headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
