@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import func, insert, select, update
 
-from compliance.quarantine.quarantine import place_quarantine, release_quarantine
+from compliance.quarantine.quarantine import find_quarantine, place_quarantine, release_quarantine
 from compliance.quarantine.subject import LOT_CHARS_MAX, QuarantineSubject
 from compliance.warehouse.warehouse_tables import inspection_sample, lot_inspection
 from epcis.database.columns import microseconds, moment_of
@@ -258,8 +258,9 @@ def decide_inspection(
             )
     reason = _text("why", why)
     if state is InspectionState.RELEASED:
-        reason_of_hold = f"{number}: {reason}"[:WHY_CHARS_MAX]
-        release_quarantine(tx, inspection.quarantine, why=reason_of_hold, by=by, inspection=number)
+        why_free = f"{number}: {reason}"[:WHY_CHARS_MAX]
+        for held in [inspection.quarantine, *_rejected_before(tx, inspection)]:
+            release_quarantine(tx, held, why=why_free, by=by, inspection=number)
     tx.connection.execute(
         update(lot_inspection)
         .where(lot_inspection.c.id == number)
@@ -310,6 +311,18 @@ def _of_row(snapshot: Snapshot, row: RowMapping) -> LotInspection:
     )
 
 
+def _rejected_before(tx: Transaction, inspection: LotInspection) -> list[str]:
+    """What still holds the lot for inspections that rejected it earlier."""
+    table = lot_inspection.c
+    of_lot = select(table.quarantine).where(
+        table.gtin == inspection.gtin,
+        table.lot == inspection.lot,
+        table.state == InspectionState.REJECTED.value,
+    )
+    held = [find_quarantine(tx, number) for number in tx.connection.scalars(of_lot).all()]
+    return [one.id for one in held if one is not None and one.released is None]
+
+
 def _need_no_other(tx: Transaction, gtin: str, lot: str) -> None:
     table = lot_inspection.c
     of_lot = select(table.id).where(
@@ -341,7 +354,11 @@ def _packs_of(snapshot: Transaction, gtin: str, lot: str, site: str) -> dict[str
     wanted = StockFilter(place=site, gtin=gtin, lot=lot)
     found: dict[str, str] = {}
     after: str | None = ""
-    while after is not None and len(found) <= PACKS_MAX:
+    while after is not None:
+        if len(found) > PACKS_MAX:
+            raise InspectionRefused(
+                f"lot {lot} of {gtin} has more than {PACKS_MAX} packs at {site[5:]}"
+            )
         page = stock_items(snapshot, wanted, snapshot.now, after=after, most=PAGE_ITEMS_MAX)
         found |= {one.id: one.place for one in page.items if one.place}
         after = page.next

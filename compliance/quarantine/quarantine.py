@@ -138,8 +138,8 @@ def release_quarantine(
 ) -> QuarantineRecord:
     """Free goods again, by somebody other than who held them. Raises QuarantineRefused.
 
-    What another quarantine holds as well stays held. A lot under inspection is freed by the
-    decision about that `inspection` alone.
+    What another quarantine holds as well stays held. A lot that is under inspection, or that one
+    rejected, is freed by the decision of an `inspection` alone.
     """
     before = _found(tx, number)
     if before.released is not None:
@@ -149,12 +149,13 @@ def release_quarantine(
             f"{by} placed quarantine {number}: a second person releases it (two-person rule)"
         )
     _check(why, by)
-    inspecting = select(lot_inspection.c.id).where(
-        lot_inspection.c.quarantine == number, lot_inspection.c.state == "open"
+    inspected = select(lot_inspection.c.id, lot_inspection.c.state).where(
+        lot_inspection.c.quarantine == number
     )
-    under = tx.connection.scalar(inspecting)
-    if under is not None and under != inspection:
-        raise QuarantineRefused(f"the lot is under inspection {under}: release it there")
+    row = tx.connection.execute(inspected).first()
+    if row is not None and not inspection:
+        what = "the lot is under" if row.state == "open" else "the lot was rejected by"
+        raise QuarantineRefused(f"{what} inspection {row.id}: only an inspection releases it")
     tx.connection.execute(
         update(quarantine)
         .where(quarantine.c.id == number)

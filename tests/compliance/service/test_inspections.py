@@ -121,6 +121,17 @@ async def test_a_lot_with_failed_samples_is_rejected_and_stays_locked(ann, eva, 
     assert {await verdict(ann, one) for one in range(1, 10)} == {"CHECK"}
     again = await ask(ann, f"/inspections/{number}/release", 409, headers=eva, why="after all")
     assert again["detail"] == f"inspection {number} is over: its lot is rejected"
+    held = f"/quarantine/{told['quarantine']}/release"
+    other = await ask(ann, held, 409, headers=eva, why="by the other door")
+    assert f"was rejected by inspection {number}" in other["detail"]
+
+    wanted = {"gtin": GTIN, "lot": "L1", "why": "repacked", "place": PLANT}
+    second = (await ask(ann, "/inspections", 201, failedMax=1, **wanted))["id"]
+    await inspect(ann, second, failing=drawn[:1])
+    await ask(ann, f"/inspections/{second}/release", headers=eva, why="the others are whole")
+    failed = int(drawn[0].rpartition("P")[2])
+    assert {await verdict(ann, one) for one in range(1, 10) if one != failed} == {"OK"}
+    assert await verdict(ann, failed) != "OK"
 
 
 async def test_a_lot_is_not_released_before_every_sample_is_inspected(ann, eva) -> None:
