@@ -229,6 +229,20 @@ def test_finland_tolerates_three_repeats_and_says_when_it_was_the_last():
     assert judged(asks(PackAct.SUPPLY), HERE, elsewhere, rules, NOW).alert
 
 
+def test_a_repeat_is_tolerated_up_to_the_end_of_its_time_and_alerts_from_then_on():
+    rules = shipped("EU-2016/161-FI")
+    window_h = rules.double_supply.window_h
+    tolerated = {}
+    for hours in (0, window_h - 0.01, window_h, window_h + 0.01, 30 * 24):
+        outcome = judged(asks(PackAct.SUPPLY), HERE, known(PackState.SUPPLIED, hours), rules, NOW)
+        tolerated[hours] = (outcome.result is Result.REPEAT, outcome.alert)
+    assert tolerated == {hours: (hours <= window_h, hours > window_h) for hours in tolerated}
+    facts = known(PackState.SUPPLIED)
+    assert facts.pack is not None
+    never = msgspec.structs.replace(facts, pack=msgspec.structs.replace(facts.pack, since=None))
+    assert judged(asks(PackAct.SUPPLY), HERE, never, rules, NOW).alert, "when is not known"
+
+
 def test_undo_must_name_the_act_it_undoes_and_cannot_bring_back_what_left_with_the_patient():
     sample = known(PackState.SAMPLE)
     wrong = asks(PackAct.UNDO, undo_of=PackAct.SUPPLY)
